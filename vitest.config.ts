@@ -36,7 +36,7 @@ const whoRunsStill = (): Reporter => {
 const SLOW = [
   "test/faults/clock-processes.test.ts",
   "test/engine/{agent-sandbox,checkpoints,children,command-agent,crash,effect-command,effects-ended,effects-list,family,family-looks,fork-effects,host,keeping,killed,losers,metrics,notify,notify-killed,parallel,pruning,race,receipts,schedules,sealed-runs,stopping,subprocess,trouble,waiting,worker}.test.ts",
-  "test/engine/tracked/{attacks,kept,killed}.test.ts",
+  "test/engine/tracked/{attacks,kept,killed,taken-out}.test.ts",
   "test/engine/gate/{brought,killed,tellable}.test.ts",
   "test/engine/llm/{agent,compacting,crash,ledger,planning}.test.ts",
   "test/pev/{capture,checkout,rooms-ahead,sandbox,secret-files,selftest,setup-cache,sparse,worktree-include}.test.ts",

@@ -5,6 +5,7 @@ import { type GateFaces, gateFaces } from "./engine/gate/faces.js";
 import { createGate } from "./engine/gate/gate.js";
 import { type MandateFaces, mandateFaces } from "./engine/gate/mandates.js";
 import { rulesOf } from "./engine/rules.js";
+import type { OpensKeys } from "./engine/tracked/recording.js";
 import type { TrackedRuns } from "./engine/tracked/tracked.js";
 import type { Ledger } from "./ledger/ledger.js";
 import { gateDuties } from "./ledger/proposing.js";
@@ -35,7 +36,7 @@ type Parts = {
   readonly engine: Caller;
   readonly tokenKey: () => Uint8Array;
   readonly noteRefusal: NoteRefusal;
-  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  readonly trackedRuns: (caller: Caller, opens: OpensKeys) => TrackedRuns;
   readonly signIfDue: (runId: string) => Promise<void>;
   /** Aborted, whoever waits for a decision is answered as it stands. */
   readonly interrupted: AbortSignal;

@@ -25,6 +25,7 @@ export { type Prompt, promptsOf } from "../tools/prompts.js";
 export type { Refusal } from "../tools/refusal.js";
 export type { JsonSchema } from "../tools/schemas.js";
 export type { BoundTool } from "../tools/tool.js";
+export { attemptEnd } from "./core/attempt-end.js";
 export { amountWords, type BudgetUse } from "./core/budget.js";
 export { type Budget, type BudgetKind, budgetKinds } from "./core/budget-shape.js";
 export type { TrackedReason } from "./core/checkpoints.js";
@@ -44,10 +45,17 @@ export type { GateFacts, IntentFacts } from "./core/gate-policy/facts.js";
 export { policyRemarks } from "./core/gate-policy/remarks.js";
 export { type GatePolicy, policyKeys, rulesIn } from "./core/gate-policy/schema.js";
 export { type GateMethod, type GateRoute, gateRoutes, namedIn, waitOfRequest } from "./core/gate-routes.js";
-export { type Intent, type IntentStatus, intentStatuses, isOpenIntent, runOfIntent } from "./core/intents.js";
+export {
+  type Intent,
+  type IntentStatus,
+  intentStatuses,
+  isOpenIntent,
+  isOwnIntent,
+  runOfIntent,
+} from "./core/intents.js";
 export { type HeldKey, heldKeys } from "./core/left-effects.js";
-export { PLAN_TEXT_CHARS } from "./core/limits.js";
-export { isSamePerson } from "./core/names.js";
+export { ID_CHARS, PLAN_TEXT_CHARS } from "./core/limits.js";
+export { isSamePerson, type TerminalName } from "./core/names.js";
 export { openWaits } from "./core/next.js";
 export { readPlan } from "./core/plan.js";
 export { planJsonSchema } from "./core/plan-schema.js";
@@ -91,12 +99,12 @@ export {
 } from "./core/run.js";
 export { isWithin, type SdkKey } from "./core/sdk-key.js";
 export { formatSize, parseSize } from "./core/size.js";
-export {
-  type ClientEventType,
-  isBeginning,
-  type SideEffectClass,
-  type TrackedEventType,
-  type TrackedStatus,
+export { type Attended, type StateWord, type StepWord, stepWord } from "./core/state-word.js";
+export type {
+  ClientEventType,
+  SideEffectClass,
+  TrackedEventType,
+  TrackedStatus,
 } from "./core/tracked.js";
 export type {
   CompletedHandoff,
@@ -121,6 +129,7 @@ export { isSpending, type Usage, usageOfRun, usageOfStep } from "./core/usage.js
 export { protectedAs, type TestsFound, type Verdict, type Violation } from "./core/verdict.js";
 export { isOver, promiseId } from "./core/waits.js";
 export type { Waiting } from "./core/why.js";
+export { isId } from "./core/wire.js";
 export type { AgentTask } from "./engine/agents/agent.js";
 export type { AgentAnswer, AgentFunction } from "./engine/agents/function.js";
 export { compactionsIn } from "./engine/agents/llm/compactions.js";
@@ -258,7 +267,7 @@ export { namedGroups, settingGroups } from "./settings/groups.js";
 export { settingsJsonSchema } from "./settings/keys.js";
 export { parseYaml } from "./settings/layers.js";
 export { getSetting, loadSettings } from "./settings/load.js";
-export { aboutFile, readPlanFile, readTextFile } from "./settings/plan-file.js";
+export { aboutFile, planInText, readPlanFile, readTextFile } from "./settings/plan-file.js";
 export { type TriedCase, type TriedPolicy, tryPolicyCases } from "./settings/policy-cases.js";
 export { policyJsonSchema } from "./settings/policy-schema.js";
 export { findProject } from "./settings/project.js";

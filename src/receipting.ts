@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isLedgerError } from "./core/errors.js";
+import { type ErrorCode, isLedgerError } from "./core/errors.js";
 import type { StoredEvent } from "./core/events.js";
 import { isTerminal } from "./core/run.js";
 import type { Ledger } from "./ledger/ledger.js";
@@ -62,6 +62,10 @@ export const openReceipting = (parts: {
         const found = await readReceipt(kept, runId);
         return found === undefined ? null : { keyId: found.keyId, digest: found.digest };
       },
+      signerOf: async (runId) => {
+        const { signerIn } = await import("./ledger/receipts.js");
+        return signerIn(kept, runId, ledger.store.ledgerId);
+      },
       ensure: async (runId) => {
         if ((await ledger.store.originOf(runId)) === undefined) await faces.receipt(runId);
       },
@@ -72,8 +76,7 @@ export const openReceipting = (parts: {
         try {
           return await receiptToBring(faces, ledger, { runId, version: ownVersion() });
         } catch (error) {
-          if (isLedgerError(error, "receipt_elsewhere") || isLedgerError(error, "run_not_finished"))
-            return undefined;
+          if (isLedgerError(error) && UNSAID.includes(error.code)) return undefined;
           const why = error instanceof Error ? error.message : String(error);
           process.emitWarning(`Run ${runId} goes without its receipt: ${why}`);
           return undefined;
@@ -93,6 +96,14 @@ export const openReceipting = (parts: {
     },
   };
 };
+
+/** There is none to bring, or the bundle itself is refused with this: then there is nothing to warn of. */
+const UNSAID: readonly ErrorCode[] = [
+  "receipt_elsewhere",
+  "run_not_finished",
+  "run_erased",
+  "key_unavailable",
+];
 
 /** A crash between the end of a run and its signature is seldom, and any other run is signed for when somebody asks. */
 const NEWEST = 100;

@@ -111,7 +111,7 @@ const machineClock: Record<string, string> = {
   "src/engine/agents/llm/model.ts": "providers name the end of a pause by the clock of the world",
   "src/rollout/host-record.ts": "a host's own record, before any ledger has it",
   "src/ui/mcp/remembering.ts": "credentials expire by the clock of the world",
-  "src/ui/cli/describe.ts": "how long ago, on the screen of a person",
+  "src/ui/cli/time-cells.ts": "how long ago, on the screen of a person",
   "src/ui/cli/commands/tui.ts": "how long ago, on the screen of a person",
 };
 

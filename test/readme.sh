@@ -29,7 +29,7 @@ block plan.yaml > plan.yaml
 echo 'console.log("All done, tests pass!")' > agent.mjs
 runledger doctor
 fails_with 3 runledger run plan.yaml
-runledger why last | grep -q 'was refused 2 times'
+runledger why last | grep -q 'was refused in attempt 2'
 runledger why last --json | grep -q '"for":"person"'
 runledger cancel last --reason "the agent lies"
 

@@ -33,7 +33,7 @@ export const createRun = async (host: ToolHost, caller: Caller, input: NewRun): 
   requireOwnSession(caller, input);
   const agents = input.agents ?? ledger.rules.agents;
   const plan = readPlan(input.plan, agents === null ? {} : { agents });
-  return born(host, caller, input, { goal: plan.goal, plan }, () => pev.requireHeldOut(plan));
+  return born(host, caller, input, { goal: plan.goal, plan }, () => pev.requireJudgeable(plan));
 };
 
 /** The plan of a run that has none yet, or the one that takes its planner's place. */
@@ -50,7 +50,7 @@ export const attachPlan = async (
   const command = { type: "attach_plan", plan } as const;
   const earlier = await ledger.answered(runId, command, caller, input.idempotencyKey);
   if (earlier !== undefined) return earlier;
-  await pev.requireHeldOut(plan);
+  await pev.requireJudgeable(plan);
   return (await ledger.submit(runId, command, caller, keyed(input.idempotencyKey))).run;
 };
 

@@ -3,7 +3,12 @@ import { type Intent, isOpenIntent, isOwnIntent } from "./intents.js";
 import type { Run } from "./run.js";
 
 /** What a run waits for of its intents: a person where one is asked, else whoever executes. */
-export type IntentWait = { readonly for: "person" | "worker"; readonly sentence: string };
+export type IntentWait = {
+  readonly for: "person" | "worker";
+  readonly sentence: string;
+  /** What a person types who answers the first of them. */
+  readonly hint: string | null;
+};
 
 const NAMES_SHOWN = 3;
 
@@ -13,14 +18,25 @@ export const intentWait = (run: Run): IntentWait | undefined => {
   const of = (status: Intent["status"]): readonly Intent[] => open.filter((one) => one.status === status);
   const [unknown, pending, allowed] = [of("unknown"), of("pending_approval"), of("approved")];
   if (unknown.length > 0)
-    return asked(`It waits for a person to find out whether ${named(unknown)} happened.`);
-  if (pending.length > 0) return asked(`It waits for the approval of ${named(pending)}.`);
+    return asked(
+      `It waits for a person to find out whether ${named(unknown)} happened.`,
+      `runledger intents report ${unknown[0]?.intentId} succeeded|failed`,
+    );
+  if (pending.length > 0)
+    return asked(
+      `It waits for the approval of ${named(pending)}.`,
+      `runledger intents approve|deny ${pending[0]?.intentId}`,
+    );
   const [next] = allowed.length > 0 ? [allowed] : open.length > 0 ? [open] : [];
   if (next === undefined) return undefined;
-  return { for: "worker", sentence: `It waits for whoever executes ${named(next)}, and reports it.` };
+  return {
+    for: "worker",
+    sentence: `It waits for whoever executes ${named(next)}, and reports it.`,
+    hint: null,
+  };
 };
 
-const asked = (sentence: string): IntentWait => ({ for: "person", sentence });
+const asked = (sentence: string, hint: string): IntentWait => ({ for: "person", sentence, hint });
 
 const named = (intents: readonly Intent[]): string =>
   andMore(

@@ -9,6 +9,9 @@ export const isReservedName = (name: string): boolean => ORCHESTRATOR_NAMES.incl
 /** Behind the name of whoever answers at the terminal; no key is given out under such a name. */
 const TERMINAL = "@terminal";
 
+/** What whoever answers at the terminal is called. */
+export type TerminalName = `${string}${typeof TERMINAL}`;
+
 export const isTerminalName = (name: string): boolean => foldedName(name).endsWith(TERMINAL);
 
 /** Who somebody is to the rules: at the terminal, over the web or by a key the same person. */

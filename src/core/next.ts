@@ -130,6 +130,17 @@ const workable = (run: Run): readonly WorkedStep[] =>
 export const isSuspended = ({ state, effects }: WorkedStep): boolean =>
   state.status === "in_progress" && effects.suspended;
 
+/** Somebody's work was begun, and is due again: whoever did it is gone. Clients that come by themselves leave between two calls. */
+export const isCutOff = (run: Run, toolAgents: readonly string[] = []): boolean =>
+  run.steps
+    .flatMap(workedSteps)
+    .some(
+      (step) =>
+        step.state.status === "in_progress" &&
+        !isSuspended(step) &&
+        !toolAgents.includes(step.spec.ownerAgent),
+    );
+
 const dueToWork = (run: Run): readonly WorkedStep[] => {
   const open = run.steps.flatMap(atWork);
   const completed = completedIds(run);

@@ -1,3 +1,4 @@
+import { attemptEnd } from "./attempt-end.js";
 import { isOwn } from "./budget.js";
 import { askedEffects } from "./effect-questions.js";
 import type { JournalEvent } from "./events.js";
@@ -130,7 +131,7 @@ const pauseOf = (run: Run, { reason, stepId }: Extract<Run["state"], { status: "
   // A person paused it, or its host or client did, and knows.
   if (reason === "requested" || reason === "reported" || reason === "interrupted") return undefined;
   const [effect] = reason === "escalated" ? askedEffects(run) : [];
-  if (effect === undefined) return { type: reason, sentence: PAUSED[reason], stepId };
+  if (effect === undefined) return { type: reason, sentence: pausedBecause(run, reason, stepId), stepId };
   const { id } = effect.step.spec;
   return {
     type: "effect_in_doubt" as const,
@@ -139,8 +140,14 @@ const pauseOf = (run: Run, { reason, stepId }: Extract<Run["state"], { status: "
   };
 };
 
+const pausedBecause = ({ steps }: Run, reason: keyof typeof PAUSED | "escalated", stepId: string | null) => {
+  if (reason !== "escalated") return PAUSED[reason];
+  const step = steps.find(({ spec }) => spec.id === stepId);
+  const ended = step === undefined ? "asks for an answer" : `was ${attemptEnd(step)}`;
+  return `A step ${ended}, and what becomes of it is for a person to decide.`;
+};
+
 const PAUSED = {
-  escalated: "A step was refused, and what becomes of it is for a person to decide.",
   verification_errored: "A judge could not run.",
   unmet_criteria: "Its acceptance criteria are not met.",
   budget: "Its budget is spent.",

@@ -125,7 +125,7 @@ export const candidateWords = ({ state, feedback }: Candidate): string => {
     case "verify_pending":
       return state.lastError?.message ?? "proposed";
     case "in_progress":
-      return "at work";
+      return "nothing proposed yet";
     case "pending":
       if (feedback === null) return "not begun";
       return feedback.kind === "verdict" ? feedback.verdict.message : feedback.reason;

@@ -2,7 +2,15 @@ import type { TrackedReason } from "./checkpoints.js";
 import type { EventOf, JournalEvent } from "./events.js";
 import { isGoverned } from "./intents.js";
 import { isTerminal, type Run } from "./run.js";
-import { isBeginning, isProgress, isReplayable, isSameWorker, type Tracked } from "./tracked.js";
+import {
+  answersFor,
+  type BegunEffect,
+  isBeginning,
+  isProgress,
+  isReplayable,
+  isSameWorker,
+  type Tracked,
+} from "./tracked.js";
 
 type TrackingType =
   | "tracking_started"
@@ -34,12 +42,12 @@ export const trackingEvolvers: { readonly [T in TrackingType]: (run: Run, event:
       ...tracked,
       handoffs: tracked.handoffs.filter(({ id }) => id !== payload.id),
     })),
-  tracking_resumed: (run) => ({
+  tracking_resumed: (run, { actor }) => ({
     ...changed(run, (tracked) => ({
       ...tracked,
       interrupted: null,
       resumes: tracked.resumes + 1,
-      begun: tracked.begun.map((one) => ({ ...one, by: null })),
+      begun: tracked.begun.map((one) => resumedBy(one, actor.name)),
     })),
     state: { status: "running" },
   }),
@@ -81,6 +89,9 @@ const untouched = {
 const changed = (run: Run, change: (tracked: Tracked) => Tracked): Run =>
   run.tracked === null ? run : { ...run, tracked: change(run.tracked) };
 
+const resumedBy = (one: BegunEffect, name: string): BegunEffect =>
+  one.resumedBy.includes(name) ? one : { ...one, resumedBy: [...one.resumedBy, name] };
+
 const isKeyOfIntent = (run: Run, { payload }: EventOf<"event_recorded">): boolean =>
   payload.sideEffectKey !== null && isGoverned(run, payload.sideEffectKey);
 
@@ -102,18 +113,19 @@ const afterRecorded = (
   if (key === null || isReplayable(sideEffectClass) || (skipped !== null && happened !== false))
     return counted;
   const others = counted.begun.filter((one) => one.key !== key);
-  const ofOthers = counted.begun.filter(
-    (one) => one.key !== key || (one.by !== null && !isSameWorker(one.by, by)),
-  );
   const wasBegun = others.length < counted.begun.length;
   const wasDone = counted.underIntents.includes(key);
   // That a second beginning came to nothing does not undo the first one, which was done.
-  if (payload.othersBegun === true) return { ...counted, begun: ofOthers };
+  if (payload.othersBegun === true)
+    return { ...counted, begun: counted.begun.filter((one) => one.key !== key || !answersFor(one, by)) };
   if (happened === false)
     return { ...counted, keys: counted.keys - (wasBegun && !wasDone ? 1 : 0), begun: others };
   const keys = counted.keys + (wasBegun || wasDone ? 0 : 1);
-  if (isBeginning(eventType))
-    return { ...counted, keys, begun: [...ofOthers, { key, class: sideEffectClass, by, seq, at }] };
+  if (isBeginning(eventType)) {
+    const ofOthers = counted.begun.filter((one) => one.key !== key || !isSameWorker(one.by, by));
+    const begun = { key, class: sideEffectClass, by, resumedBy: [], seq, at };
+    return { ...counted, keys, begun: [...ofOthers, begun] };
+  }
   const underIntents = isOfIntent && !wasDone ? [...counted.underIntents, key] : counted.underIntents;
   return { ...counted, keys, begun: others, underIntents };
 };

@@ -181,12 +181,17 @@ export type Worker = { readonly name: string; readonly actorId: string };
 export const isSameWorker = (one: Worker, other: Worker): boolean =>
   one.name === other.name && one.actorId === other.actorId;
 
+/** Whether a worker knows what became of what was begun: its own beginning, or one that it found when it went on with the run. */
+export const answersFor = ({ by, resumedBy }: BegunEffect, worker: Worker): boolean =>
+  isSameWorker(by, worker) || resumedBy.includes(worker.name);
+
 /** A side effect that was begun and of which nobody has said yet that it was done. */
 export type BegunEffect = {
   readonly key: string;
   readonly class: SideEffectClass;
-  /** Whoever began it; null when somebody has gone on with the run since, and answers for it. */
-  readonly by: Worker | null;
+  readonly by: Worker;
+  /** Names of those who have gone on with the run since: each answers for it too, whichever `actorId` it gives. */
+  readonly resumedBy: readonly string[];
   readonly seq: number;
   readonly at: string;
 };

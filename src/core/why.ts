@@ -1,9 +1,10 @@
 import { andMore } from "./and-more.js";
+import { attemptEnd } from "./attempt-end.js";
 import type { Rules } from "./decide/guards.js";
 import { quoted } from "./defects.js";
 import { type AskedEffect, askedEffects, effectDoubt } from "./effect-questions.js";
 import { intentWait } from "./intent-waits.js";
-import { type Action, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
+import { type Action, isCutOff, isSuspended, nextActions, nextWake, openWaits } from "./next.js";
 import { isPlanning } from "./planning.js";
 import { refusalWords, workedSteps } from "./race.js";
 import type { Source } from "./reported.js";
@@ -45,7 +46,7 @@ export const whyRun = (
     case "failed":
       return nothing(`It failed (${state.reason}): ${state.message}`);
     case "paused":
-      return pausedWhy(run, state.message, state.reason, state.stepId);
+      return withApproval(run, pausedWhy(run, state.message, state.reason, state.stepId));
     case "running":
       break;
   }
@@ -85,8 +86,9 @@ const heldUpWhy = ({ blockedTeammates }: Run): Waiting => {
 };
 
 // Its client drives it; nobody here can tell whether that one is still there.
-const trackedWhy = (run: Run, { agentId, handoffs, begun, currentStep }: Tracked): Waiting => {
+const trackedWhy = (run: Run, tracked: Tracked): Waiting => {
   const { runId, state } = run;
+  const { agentId, handoffs, begun, currentStep } = tracked;
   switch (state.status) {
     case "completed":
       return nothing(`It is completed: ${state.summary}`);
@@ -106,13 +108,22 @@ const trackedWhy = (run: Run, { agentId, handoffs, begun, currentStep }: Tracked
           `runledger runs inspect ${runId}`,
         );
       const intent = intentWhy(run);
-      if (intent?.for === "person") return intent;
+      // Whoever executes it is a client too.
+      if (intent !== undefined) return intent.for === "person" ? intent : { ...intent, for: "work" };
+      if (isLeftOpen(run, tracked)) {
+        const sentence = `Nothing is open in it. It stays for what its client ${quoted(agentId)} proposes next, until that one ends it.`;
+        return { for: "agent", sentence, hint: null, stepId: null };
+      }
       const at = currentStep === null ? "" : ` at ${quoted(currentStep)}`;
       const sentence = `Its client ${quoted(agentId)} works on it${at}, and records what it does.`;
       return { for: "work", sentence, hint: null, stepId: null };
     }
   }
 };
+
+/** It was begun for an intent, and its client has recorded nothing in it. */
+const isLeftOpen = ({ intents }: Run, { recorded, handoffsInAll, resumes }: Tracked): boolean =>
+  intents.length > 0 && recorded + handoffsInAll + resumes === 0;
 
 // Whoever drives it is somewhere else; what is known here is what its host said.
 const mirroredWhy = (run: Run, { kind, hostId, projection }: Source): Waiting => {
@@ -159,9 +170,10 @@ const unattendedWhy = (run: Run, actions: readonly Action[], { agents, toolAgent
       `Name it in runledger.yaml, then: runledger resume ${run.runId}`,
       stepId,
     );
+  const due = `${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`;
   return {
     for: "worker",
-    sentence: `It is interrupted: ${actions.length} ${actions.length === 1 ? "action is" : "actions are"} due and no worker drives it.`,
+    sentence: isCutOff(run, toolAgents) ? `It is interrupted: ${due}` : `It is undriven: ${due}`,
     hint: `runledger resume ${run.runId}`,
     stepId,
   };
@@ -205,10 +217,9 @@ const pausedWhy = (run: Run, message: string, reason: string, stepId: string | n
   const [effect] = askedEffects(run);
   if (effect !== undefined) return doubtWhy(run, effect);
   if (first === undefined) return person("It is paused; every request is answered.", resume);
-  const times = `${first.attempt} ${first.attempt === 1 ? "time" : "times"}`;
   const others = asking.length > 1 ? `, and ${asking.length - 1} more` : "";
   return person(
-    `It is paused because step "${first.spec.id}" was refused ${times} (${lastWord(first)})${others}, and waits for a person.`,
+    `It is paused because step "${first.spec.id}" was ${attemptEnd(first)} in attempt ${first.attempt} (${lastWord(first)})${others}, and waits for a person.`,
     `runledger policy ${run.runId} ${first.spec.id} retry|skip|change_agent|abort --reason "…", then: ${resume}`,
     first.spec.id,
   );
@@ -228,20 +239,32 @@ const doubtWhy = ({ runId }: Run, effect: AskedEffect): Waiting => {
 const blockedWhy = (run: Run): Waiting => {
   const waiting = run.steps.find(awaitsApproval);
   if (waiting !== undefined)
-    return person(
-      waitsForApproval(waiting),
-      `${isPlanning(waiting) ? `runledger plan show ${run.runId}, then: ` : ""}runledger approve ${run.runId} ${waiting.spec.id}${proposalOf(waiting)}`,
-      waiting.spec.id,
-    );
+    return person(waitsForApproval(waiting), approvalHint(run, waiting), waiting.spec.id);
   return (
     intentWhy(run) ??
     suspendedWhy(run) ?? { for: "work", sentence: "Nothing is due.", hint: null, stepId: null }
   );
 };
 
+const approvalHint = ({ runId }: Run, step: Step): string =>
+  `${isPlanning(step) ? `runledger plan show ${runId}, then: ` : ""}runledger approve ${runId} ${step.spec.id}${proposalOf(step)}`;
+
+/** Whatever a run stopped for, the work of others in it may be there to be looked at. */
+const withApproval = (run: Run, waiting: Waiting): Waiting => {
+  const asking = run.steps.find(awaitsApproval);
+  if (asking === undefined) return waiting;
+  const { sentence } = waiting;
+  const then = waiting.hint === null ? "" : `, then: ${waiting.hint}`;
+  return {
+    ...waiting,
+    sentence: `${sentence}${sentence.endsWith(".") ? "" : "."} ${waitsForApproval(asking)}`,
+    hint: `${approvalHint(run, asking)}${then}`,
+  };
+};
+
 const intentWhy = (run: Run): Waiting | undefined => {
   const wait = intentWait(run);
-  return wait && { ...wait, hint: null, stepId: null };
+  return wait && { ...wait, stepId: null };
 };
 
 // Whoever may answer is somebody outside; what comes by itself is only told beside it.

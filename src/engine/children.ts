@@ -30,7 +30,7 @@ export const startChild = async (
   const run = await ledger.load(runId);
   const parent = parentLink(run, childId);
   if (parent === undefined) return;
-  await pev.requireHeldOut(plan);
+  await pev.requireJudgeable(plan);
   const base = step.base ?? run.base;
   if (pev.project.store !== null && base !== null)
     await beginFrom(pev.project.store, { from: runId, to: childId, base });

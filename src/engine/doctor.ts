@@ -3,6 +3,7 @@ import { chmod, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { LedgerError } from "../core/errors.js";
+import { shellWord } from "../core/shell-word.js";
 import type { AnchorState, SigningKeys } from "../stores/store.js";
 import { resolveProgram } from "./agents/command.js";
 import type { ModelSetting } from "./agents/llm/model-setting.js";
@@ -157,7 +158,11 @@ const PATHS_NAMED = 5;
 const privacyFinding = async (folder: string): Promise<Finding> => {
   const { mode } = await stat(folder);
   if ((mode & OTHERS) === 0) return ok("privacy", "Only you can read the ledger.");
-  const finding = warn("privacy", `Others on this machine can look into ${folder}.`, `chmod go= ${folder}`);
+  const finding = warn(
+    "privacy",
+    `Others on this machine can look into ${folder}.`,
+    `chmod go= ${shellWord(folder)}`,
+  );
   return { ...finding, mend: () => chmod(folder, mode & 0o700).then(() => `${folder} is yours alone now.`) };
 };
 

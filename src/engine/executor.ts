@@ -5,6 +5,7 @@ import { isOpen } from "../core/race.js";
 import { findStep, hasPolicyRequest, isTerminal, type Run } from "../core/run.js";
 import { type HeldLease, holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
+import { underEither } from "../pev/under-either.js";
 import { endChild, endOrphan, tellParent } from "./children.js";
 import { askOrchestrator, type Orchestrator } from "./orchestrating.js";
 import { staticPolicy } from "./static-policy.js";
@@ -79,16 +80,15 @@ const driveHolding = async (
 ): Promise<Driven> => {
   const flights = new Map<string, Flight>();
   const watch: Watch = { wake: new AbortController() };
-  // The caller's signal may be that of very many runs, so it gets no listener from each.
-  const stopping = AbortSignal.any([signal, lease.lost]);
-  const stop = (): void => watch.wake.abort();
-  stopping.addEventListener("abort", stop);
-  try {
-    return await circle({ options, runId, lease, flights, watch, signal, stopping });
-  } finally {
-    stopping.removeEventListener("abort", stop);
-    await landAll(flights);
-  }
+  return underEither([signal, lease.lost], async (stopping) => {
+    const stop = (): void => watch.wake.abort();
+    stopping.addEventListener("abort", stop);
+    try {
+      return await circle({ options, runId, lease, flights, watch, signal, stopping });
+    } finally {
+      await landAll(flights);
+    }
+  });
 };
 
 const landAll = async (flights: ReadonlyMap<string, Flight>): Promise<void> => {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { openChildren } from "../core/children.js";
 import { type ErrorCode, isLedgerError } from "../core/errors.js";
 import { isActive, isTerminal, type Run } from "../core/run.js";
+import { FINISHED } from "../ledger/housekeeping.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { Observer } from "../ledger/observers.js";
 import type { Driven } from "./executor.js";
@@ -9,9 +10,11 @@ import { LOOK_MS, lookMs, msToWake } from "./waking.js";
 
 type Drive = (runId: string) => Promise<Driven>;
 
-/** Each run of the family that was come across is in one of them. */
+/** Each run of the family that was come across is in one of them, but for children that have ended and told who started them. */
 type Family = {
   readonly rootId: string;
+  /** How to stop hearing of each that came to work here. */
+  readonly heard: Map<string, () => void>;
   readonly going: Map<string, Promise<void>>;
   /** As it was when nothing was due for it. */
   readonly rested: Map<string, Driven>;
@@ -29,6 +32,7 @@ type Family = {
 export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string): Promise<Driven> => {
   const family: Family = {
     rootId,
+    heard: new Map(),
     going: new Map(),
     rested: new Map(),
     elsewhere: new Set(),
@@ -40,8 +44,7 @@ export const driveFamily = async (ledger: Ledger, drive: Drive, rootId: string):
   let tick = AbortSignal.timeout(LOOK_MS);
   const wake = (): void => watch.abort();
   const observer = whenMoved(family, wake);
-  /** How to stop hearing of each that came to work here. */
-  const heard = new Map<string, () => void>();
+  const { heard } = family;
   try {
     for (let due: readonly string[] = [rootId]; ; ) {
       for (const runId of due) {
@@ -88,11 +91,23 @@ const launch = (family: Family, drive: Drive, runId: string, wake: () => void): 
   going.set(runId, done);
 };
 
-const rest = ({ rootId, rested, elsewhere, moved }: Family, driven: Driven): void => {
+const rest = (family: Family, driven: Driven): void => {
+  const { rootId, rested, elsewhere, moved } = family;
   const { runId } = driven.run;
-  moved.add(runId);
-  if (driven.end === "lease_lost" && runId !== rootId) elsewhere.add(runId);
-  else rested.set(runId, driven);
+  // A parent may start thousands while it is at work: of one that has ended nothing is kept.
+  const hasEnded = driven.end === "idle" && isTerminal(driven.run);
+  if (hasEnded && runId !== rootId) letGo(family, runId);
+  else {
+    moved.add(runId);
+    if (driven.end === "lease_lost" && runId !== rootId) elsewhere.add(runId);
+    else rested.set(runId, driven);
+  }
+};
+
+const letGo = ({ heard, moved }: Family, runId: string): void => {
+  heard.get(runId)?.();
+  heard.delete(runId);
+  moved.delete(runId);
 };
 
 const ELSEWHERE: readonly ErrorCode[] = ["lease_held", "run_not_found", "run_erased"];
@@ -148,13 +163,16 @@ const dueIn = async (ledger: Ledger, family: Family, those: Iterable<string>): P
   const children: string[] = [];
   for (const runId of asked) {
     const driven = rested.get(runId);
-    if (driven !== undefined && (await hasMoved(ledger, driven))) due.add(runId);
-    children.push(...startedBy(driven?.run ?? (await asItStands(ledger, runId))));
+    const isDue = driven !== undefined && (await hasMoved(ledger, driven));
+    if (isDue) due.add(runId);
+    // One that has moved may know by now that a child has ended, of whom nothing is kept here.
+    children.push(...startedBy(driven === undefined || isDue ? await asItStands(ledger, runId) : driven.run));
   }
   for (const childId of children) {
     const isKnown = going.has(childId) || rested.has(childId) || elsewhere.has(childId);
     // Written down a moment before it is made.
-    if (!isKnown && (await ledger.store.runRow(childId)) !== undefined) due.add(childId);
+    const row = isKnown ? undefined : await ledger.store.runRow(childId);
+    if (row !== undefined && (row.runnable || !FINISHED.includes(row.status))) due.add(childId);
   }
   return [...due];
 };

@@ -66,7 +66,8 @@ export const openHost = async (
   });
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    // For good: a connection that cannot be accepted later, for want of a file say, is no end of the worker.
+    server.on("error", reject);
     server.listen(socketFile, resolve);
   });
   return {

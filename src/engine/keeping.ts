@@ -201,8 +201,8 @@ const importRun = async (
   const { version } = options.receipts;
   const bundle = await readBundle(chunks, { putBlob: store.putBlob, cipherFor, version, keep });
   const known = await sameRun(ledger, bundle);
-  const went = known === undefined ? await wentFrom(ledger, bundle) : undefined;
-  if (known === undefined && went === undefined) await refuseOwnIntents(ledger, bundle);
+  const went = known === undefined ? await wentFrom(options, bundle) : undefined;
+  if (known === undefined && went === undefined) refuseOwnIntents(ledger, bundle);
   const git = gitOf(bundle);
   const commits = await unpackRun(project, bundle.run.runId, git);
   const { ledgerId } = bundle.header;
@@ -245,32 +245,42 @@ const sameRun = async (ledger: Ledger, { header, run }: ReadBundle): Promise<Run
 };
 
 /**
- * As what this ledger took out this very run: its own, or one that had come here; undefined where it did not. A bundle is anybody's
- * word, also that it is of this ledger: nothing in it is signed. So the way through an archive makes no run our own that was not.
+ * As what this ledger took out this very run: its own, or one that had come here; undefined where it took out none of that name. A
+ * bundle is anybody's word, also of whose run it is: nothing in it is signed. So the way through an archive makes no run our own
+ * that was not, and none another ledger's. Throws `run_exists`.
  */
 const wentFrom = async (
-  { store }: Ledger,
+  { ledger: { store }, receipts }: Pick<KeepingOptions, "ledger" | "receipts">,
   { header, run }: ReadBundle,
 ): Promise<"own" | "come" | undefined> => {
-  const removal = await store.removalOf(run.runId);
-  if (removal?.lastSeq !== header.events || removal.lastHash !== header.lastHash) return undefined;
-  const left = await store.leftOrigin(run.runId);
-  if (header.ledgerId !== (left?.ledgerId ?? store.ledgerId)) return undefined;
-  return left === undefined ? "own" : "come";
+  const { runId } = run;
+  const removal = await store.removalOf(runId);
+  if (removal === undefined) return undefined;
+  const { lastSeq, lastHash, removedAt, archive } = removal;
+  const refused = (because: string) =>
+    new LedgerError("run_exists", `Run "${runId}" was removed at ${removedAt}, ${because}.`, {
+      hint: archive === null ? "It was not archived." : `Bring it back: runledger import ${archive}`,
+      details: { runId, ...removal },
+    });
+  if (lastSeq !== header.events || lastHash !== header.lastHash)
+    throw refused(`where it ended at event ${lastSeq}; this is another one`);
+  const left = await store.leftOrigin(runId);
+  const isNamed = header.ledgerId === store.ledgerId;
+  // Ledgers of before noted no origin. Where that is all there is, its receipt says whose it was.
+  const of = left?.ledgerId ?? (isNamed ? undefined : await receipts.signerOf(runId));
+  if (of !== undefined && of !== header.ledgerId)
+    throw refused(`as one of ledger ${of}, and the bundle says otherwise`);
+  if (left !== undefined) return "come";
+  return isNamed ? "own" : undefined;
 };
 
 /** Whatever such a bundle says of this ledger's policy and people would count here, and the keys of its intents were never taken. */
-const refuseOwnIntents = async ({ store }: Ledger, { run }: ReadBundle): Promise<void> => {
+const refuseOwnIntents = ({ store }: Ledger, { run }: ReadBundle): void => {
   const own = run.intents.find(({ ledgerId }) => ledgerId === store.ledgerId);
   if (own === undefined) return;
-  const removal = await store.removalOf(run.runId);
-  const because =
-    removal === undefined
-      ? "this ledger knows nothing of it"
-      : `its run is not as it went from here, where it ended at event ${removal.lastSeq}`;
   throw new LedgerError(
     "bundle_invalid",
-    `Intent "${own.intentId}" of the bundle says that this ledger decided on it, and ${because}.`,
+    `Intent "${own.intentId}" of the bundle says that this ledger decided on it, and nothing here vouches for that.`,
     {
       hint: "Nothing was taken in. A ledger of its own can read it: import it with RunLedger in another project.",
       details: { intentId: own.intentId },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../core/canonical.js";
-import { quoted } from "../core/defects.js";
+import { noSuchStep } from "../core/decide/guards.js";
 import { LedgerError } from "../core/errors.js";
 import { PLANNING_STEP } from "../core/planning.js";
 import { shownCandidate, workedStep } from "../core/race.js";
@@ -58,10 +58,7 @@ export const logsOf = async (
   const step = findStep(run, stepId);
   if (step === undefined && stepId === PLANNING_STEP)
     return { ...(await logsOfPlanning(ledger, logFolder, { runId, attempt: given })), verdict: null };
-  if (step === undefined)
-    throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
-      hint: `Its steps are listed by: runledger show ${runId}`,
-    });
+  if (step === undefined) throw noSuchStep(run, stepId);
   if (given !== undefined && given > step.attempt)
     throw new LedgerError("attempt_not_found", `Step "${stepId}" has no attempt ${given}.`, {
       hint: `It was started ${step.attempt} ${step.attempt === 1 ? "time" : "times"}.`,

@@ -94,7 +94,7 @@ const settingAgent = (options: Options, setting: AgentSetting): Agent => {
     requireOpen: (task, tool) => requireOpen(ledger, task, tool),
     planning: () => ({
       ...{ retries: options.plannerMaxRetries, agents: ledger.rules.agents },
-      requireHeldOut: options.tools.pev.requireHeldOut,
+      requireJudgeable: options.tools.pev.requireJudgeable,
     }),
     logFile,
   });

@@ -14,6 +14,7 @@ import type { Verification } from "../ledger/verify/verify.js";
 import type { AgentVersions } from "./agents/versions.js";
 import { type Checkpointing, type CheckpointPolicy, createCheckpointing } from "./checkpointing.js";
 import { type BoundaryPolicy, boundaries } from "./tracked/boundaries.js";
+import type { OpensKeys } from "./tracked/recording.js";
 import { type TrackedRuns, trackedRuns } from "./tracked/tracked.js";
 
 /** What an attempt that was cut off goes on from. */
@@ -48,7 +49,7 @@ export interface CheckpointFaces {
 
 export type OpenedCheckpoints = {
   readonly ofClients: {
-    readonly trackedRuns: CheckpointFaces["trackedRuns"];
+    readonly trackedRuns: (caller: Caller, opens?: OpensKeys) => TrackedRuns;
     /** After whatever a client did, or the gate for it: a checkpoint, where its run has come to a boundary. */
     readonly signIfDue: (runId: string) => Promise<void>;
   };
@@ -78,14 +79,14 @@ export const openCheckpoints = (options: {
   const policy = { every: durable.checkpointEvery || null, before: durable.checkpointBefore };
   const boundary = { every: policy.every, at: durable.checkpointAt };
   const signIfDue = boundaries({ ledger, manager, engine, policy: boundary });
-  const ofClient: CheckpointFaces["trackedRuns"] = (caller) =>
-    trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller));
+  const ofClient: OpenedCheckpoints["ofClients"]["trackedRuns"] = (caller, opens) =>
+    trackedRuns({ ledger, manager, signIfDue, verify }, ledger.check(caller), opens);
   return {
     ofClients: { trackedRuns: ofClient, signIfDue },
     checkpointing: createCheckpointing({ ledger, engine, manager, versions, policy }),
     kept: manager,
     faces: {
-      trackedRuns: ofClient,
+      trackedRuns: (caller) => ofClient(caller),
       checkpoints: (runId) => manager.list(runId),
       checkpoint: (caller, runId) => manager.signRun(runId, "demand", { caller: ledger.check(caller) }),
       resumePoints: async (runId) => {

@@ -5,6 +5,7 @@ import { isLedgerError, LedgerError } from "../core/errors.js";
 import { isPlanning } from "../core/planning.js";
 import { isRaced } from "../core/race.js";
 import { findStep, hasPolicyRequest, type Run, type Step } from "../core/run.js";
+import { underEither } from "../pev/under-either.js";
 import type { OrchestratorSetting } from "./agents/llm/orchestrator.js";
 import { effectsOf, stopAtBudget, type WorkOptions } from "./work.js";
 
@@ -21,17 +22,31 @@ type Holding = { readonly epoch: number; readonly signal: AbortSignal };
  * otherwise why it came to none.
  */
 export const askOrchestrator = async (
-  { orchestrator, ...options }: WorkOptions & { readonly orchestrator: Orchestrator },
+  options: AskingOptions,
   run: Run,
   stepId: string,
-  { epoch, signal }: Holding,
+  holding: Holding,
 ): Promise<string | null> => {
-  const { runId } = run;
   const step = findStep(run, stepId);
   if (step === undefined || !hasPolicyRequest(step)) return null;
   // How a plan fails is told to a person. In a race the attempts are the candidates', and this asks about all of them.
   if (isPlanning(step) || isRaced(step)) return "";
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(orchestrator.timeoutMs)]);
+  const limit = AbortSignal.timeout(options.orchestrator.timeoutMs);
+  return underEither([holding.signal, limit], (bounded) =>
+    asked(options, run, step, { ...holding, bounded }),
+  );
+};
+
+type AskingOptions = WorkOptions & { readonly orchestrator: Orchestrator };
+
+const asked = async (
+  { orchestrator, ...options }: AskingOptions,
+  run: Run,
+  step: Step,
+  { epoch, signal, bounded }: Holding & { readonly bounded: AbortSignal },
+): Promise<string | null> => {
+  const { runId } = run;
+  const stepId = step.spec.id;
   const holding = { epoch, signal: bounded };
   const effects = await effectsOf(options, run, step, holding, () => undefined, {
     numberedFrom: NUMBERED_BEHIND,

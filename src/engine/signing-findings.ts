@@ -1,4 +1,5 @@
 import { isLedgerError } from "../core/errors.js";
+import { shellWord } from "../core/shell-word.js";
 import type { SigningKeys } from "../stores/store.js";
 import { type Finding, fail, ok, warn } from "./findings.js";
 
@@ -16,7 +17,7 @@ export const signingFindings = async ({
     const finding = warn(
       "signing key",
       `Others on this machine can read ${key.file}, and sign receipts with it.`,
-      `chmod 600 ${key.file}; if somebody did: runledger receipt rotate`,
+      `chmod 600 ${shellWord(key.file)}; if somebody did: runledger receipt rotate`,
     );
     return [{ ...finding, mend: () => protect().then(() => `${key.file} is yours alone now.`) }];
   } catch (error) {

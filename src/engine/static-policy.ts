@@ -1,3 +1,4 @@
+import { attemptEnd } from "../core/attempt-end.js";
 import type { PolicyAction } from "../core/events.js";
 import { refusalWords } from "../core/race.js";
 import type { Step } from "../core/run.js";
@@ -13,9 +14,12 @@ export const staticPolicy = (step: Step): { decision: PolicyAction; reason: stri
       }
     : {
         decision: { action: "escalate" },
-        reason: `Step "${spec.id}" was refused after ${retryCount} ${retryCount === 1 ? "retry" : "retries"}: ${said}`,
+        reason: `Step "${spec.id}" was ${attemptEnd(step)}${afterRetries(retryCount)}${said === "" ? "." : `: ${said}`}`,
       };
 };
+
+const afterRetries = (count: number): string =>
+  count === 0 ? "" : ` after ${count} ${count === 1 ? "retry" : "retries"}`;
 
 /** A reason is a sentence; what was said in full stands in the event that it answers. */
 const SAID_CHARS = 1_000;

@@ -152,7 +152,7 @@ export const readBundle = async (
   { putBlob, cipherFor, version, keep }: Taking,
 ): Promise<ReadBundle> => {
   const lines = numbered(chunks);
-  const header = await next(lines, Header, "the header");
+  const header = await next(lines, Header, HEADER);
   const { seal, runId } = header;
   const key = typeof seal?.key === "string" ? Buffer.from(seal.key, "base64") : null;
   const cipher = seal === undefined ? null : cipherFor(runId, { ...seal, key });
@@ -245,6 +245,9 @@ const presentBlobs = async (
 
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 
+/** What stands first, and tells a bundle from any other file. */
+const HEADER = "the header";
+
 type Line = { readonly number: number; readonly text: string };
 
 const next = async <T extends z.ZodType>(
@@ -260,6 +263,15 @@ const next = async <T extends z.ZodType>(
   const parsed = schema.safeParse(jsonOf(line));
   if (parsed.success) return Object.assign(parsed.data as z.output<T> & object, { number: line.number });
   const [issue] = parsed.error.issues;
+  if (expected === HEADER && issue?.path.join(".") === "line")
+    throw new LedgerError(
+      "bundle_invalid",
+      "The file is no bundle: it does not begin with the header of one.",
+      {
+        hint: "Name a file that `runledger export` wrote.",
+        details: { line: line.number },
+      },
+    );
   throw invalid(
     line.number,
     `${expected} does not fit: ${issue?.path.join(".") || "line"}: ${issue?.message}`,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { TIMEOUT_MAX_MS } from "../core/limits.js";
 import type { RunStatus } from "../core/run.js";
 import type { KeptBlob, RunRow, Store } from "../stores/store.js";
@@ -137,6 +138,8 @@ async function* namings(
     for (const { runId, payload } of rows) yield { runId, hashes: hashesIn(payload) };
     position = rows.at(-1)?.position ?? position;
     if (rows.length < PAGE) return;
+    // A worker reads it beside its runs, whose leases must beat on meanwhile, and a server beside those who ask it.
+    await nextTurn();
   }
 }
 

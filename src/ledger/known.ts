@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { fold } from "../core/evolve.js";
 import type { RunCipher, Store } from "../stores/store.js";
 import { fromRows, GENESIS_HASH, tampered } from "./journal.js";
@@ -64,7 +65,10 @@ const upToDate = async (
   if (end === undefined) return undefined;
   // Another process may have erased what is remembered here.
   const cipher = store.seals.of(runId);
-  return end.lastHash === start.hash ? start : withTail(store, runId, cipher, start);
+  if (end.lastHash === start.hash && end.lastSeq === start.run.seq) return start;
+  const current = await withTail(store, runId, cipher, start);
+  // Its list row tells of more than there is: read as if nothing were remembered, it is found to be damaged, or taken out meanwhile.
+  return current !== undefined && current.run.seq < end.lastSeq ? wholeRun(store, runId) : current;
 };
 
 const withTail = async (
@@ -83,5 +87,7 @@ const withTail = async (
     if (run === undefined || hash === undefined) return current;
     current = { run, hash };
     if (rows.length < READ_BATCH) return current;
+    // Leases of runs beside it beat on, however long its journal is.
+    await nextTurn();
   }
 };

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Caller, Command } from "../core/commands.js";
-import type { Rules } from "../core/decide/guards.js";
+import type { DecideContext, Rules } from "../core/decide/guards.js";
 import { type Decision, decide, isCreating } from "../core/decide/index.js";
 import { misfit } from "../core/defects.js";
 import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
@@ -33,7 +33,7 @@ import { requireRunId } from "./run-id.js";
 import { withoutSecrets } from "./secrets-gate.js";
 import { type Known, toSnapshot } from "./snapshot.js";
 
-export type SubmitOptions = {
+export type SubmitOptions = Pick<DecideContext, "endsOnly"> & {
   /** The same key answers with the first answer. */
   readonly idempotencyKey?: string;
   /** Epoch of the speaker's lease; the store refuses the append when the lease is not current. */
@@ -138,9 +138,10 @@ export const openLedger = (options: {
   ): Promise<Submitted | undefined> => {
     const before = memory ?? (await known(runId));
     const at = now();
+    const { endsOnly } = submitOptions;
     const { counted, ...outside } = await outsideFacts({ runId, command, caller, at }, store, known);
     const decision = decided(memory !== undefined, () =>
-      decide(command, before?.run, { caller, at, rules, ...outside }, runId),
+      decide(command, before?.run, { caller, at, rules, ...outside, ...(endsOnly && { endsOnly }) }, runId),
     );
     if (decision === undefined) return undefined;
     // A key is used up also by a command that changes nothing: another command may not come under its name later.

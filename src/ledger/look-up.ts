@@ -1,9 +1,11 @@
 import { type BudgetUse, budgetUse } from "../core/budget.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
-import { nextActions, nextWake } from "../core/next.js";
+import { isCutOff, nextActions, nextWake } from "../core/next.js";
 import { isTerminal, type Run } from "../core/run.js";
+import { type StateWord, stateWord } from "../core/state-word.js";
+import { hasTracking, unansweredApprovals } from "../core/tracked-facts.js";
 import { type Usage, usageOfRun } from "../core/usage.js";
-import { type Waiting, whyRun } from "../core/why.js";
+import { questionIn, type Waiting, whyRun } from "../core/why.js";
 import type { ListQuery, Origin, RunRow } from "../stores/store.js";
 import type { Ledger } from "./ledger.js";
 import { ownerIsDead } from "./owner.js";
@@ -13,8 +15,10 @@ import { absent } from "./removal.js";
 /** A run as people see it: with what nobody can know from its journal alone, whether somebody works on it. */
 export type RunView = {
   readonly run: Run;
+  /** Where it stands, as people are told. */
+  readonly stateWord: StateWord;
   readonly waiting: Waiting;
-  /** Running, something is due, and nobody alive holds its lease (seed 000): a derived word, not a state. */
+  /** Something is due in it and nobody alive holds its lease, or its client says so: derived, not a state. */
   readonly interrupted: boolean;
   readonly currentStepId: string | null;
   /** The ledger it was imported from; null for a run that was made here. */
@@ -30,6 +34,8 @@ export type RunView = {
 };
 
 export type ListedRun = RunRow & {
+  /** Where it stands, as people are told. */
+  readonly stateWord: StateWord;
   readonly interrupted: boolean;
   /** Of a run for which something is due and that nobody drives: what it waits for. Null of others, and where it cannot be read. */
   readonly waiting: Waiting | null;
@@ -65,19 +71,37 @@ export const viewRun = async (
 ): Promise<RunView> => {
   const run = await ledger.load(runId);
   const isDriven = await hasWorker(ledger, runId);
-  const waiting = isDriven || !isOverdue(ledger, run) ? whyRun(run, isDriven, ledger.rules) : overdue(runId);
+  const isLate = isOverdue(ledger, run);
+  const waiting = isDriven || !isLate ? whyRun(run, isDriven, ledger.rules) : overdue(runId);
+  const currentBlocker = waiting.for === "person" ? waiting.sentence : null;
+  const undriven = !isDriven && (isLate || nextActions(run).length > 0) ? waiting.for : null;
+  const wasToldSo = isInterrupted(run);
   return {
     run,
+    stateWord: stateWord({
+      status: run.state.status,
+      stepsTotal: run.steps.length,
+      asks: asksIn(run, currentBlocker ?? questionIn(run)),
+      undriven,
+      isCutOff: wasToldSo || (undriven === "worker" && isCutOff(run, ledger.rules.toolAgents)),
+    }),
     waiting,
-    interrupted: waiting.for === "worker" || (run.tracked?.interrupted ?? null) !== null,
+    interrupted: undriven === "worker" || wasToldSo,
     origin: (await ledger.store.originOf(runId)) ?? null,
     receipt: isTerminal(run) ? await nameOf(runId) : null,
     currentStepId: waiting.stepId,
-    currentBlocker: waiting.for === "person" ? waiting.sentence : null,
+    currentBlocker,
     usage: usageOfRun(run),
     budget: budgetUse(run, ledger.rules.budget, ledger.now()),
   };
 };
+
+/** Of a run that its client records only an approval is asked, as `runs inspect` has it: all else its client goes on beside. */
+const asksIn = (run: Run, blocker: string | null): boolean =>
+  hasTracking(run) ? unansweredApprovals(run).length > 0 : blocker !== null;
+
+/** By its client, of a run that that one records. */
+const isInterrupted = ({ tracked }: Run): boolean => (tracked?.interrupted ?? null) !== null;
 
 const isOverdue = (ledger: Ledger, run: Run): boolean => {
   const wake = nextActions(run).length === 0 ? nextWake(run) : null;
@@ -93,26 +117,44 @@ const overdue = (runId: string): Waiting => ({
 
 export const listRuns = async (ledger: Ledger, query: ListQuery): Promise<readonly ListedRun[]> => {
   const listed: ListedRun[] = [];
-  for (const row of await ledger.list(query)) {
-    const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
-    const due = (row.status === "running" || row.status === "planning") && (row.runnable || hasWoken);
-    if (!due || (await hasWorker(ledger, row.runId)))
-      listed.push({ ...row, interrupted: false, waiting: null });
-    else {
-      const waiting = await undrivenWhy(ledger, row);
-      const asks = waiting?.for === "person" ? waiting.sentence : null;
-      const interrupted = waiting === null || waiting.for === "worker";
-      listed.push({ ...row, blocker: row.blocker ?? asks, interrupted, waiting });
-    }
-  }
+  for (const row of await ledger.list(query)) listed.push(await listedRun(ledger, row));
   return listed;
 };
 
+const listedRun = async (ledger: Ledger, row: RunRow): Promise<ListedRun> => {
+  const { status, stepsTotal, runId } = row;
+  const hasWoken = row.wakeAt !== null && row.wakeAt <= Date.parse(ledger.now());
+  const due = (status === "running" || status === "planning") && (row.runnable || hasWoken);
+  const isUndriven = due && !(await hasWorker(ledger, runId));
+  // Of one that its client records only the run itself can tell whether that one was interrupted, or asks for approval.
+  const isRecorded =
+    stepsTotal === 0 && (status === "paused" || (status === "running" && row.blocker !== null));
+  const run = isUndriven || isRecorded ? await ifReadable(ledger, runId) : null;
+  const waiting = run === null || !isUndriven ? null : undrivenWhy(ledger, run);
+  const blocker = row.blocker ?? (waiting?.for === "person" ? waiting.sentence : null);
+  const asks = run === null ? blocker !== null : asksIn(run, blocker);
+  const wasToldSo = run !== null && isInterrupted(run);
+  const undriven = isUndriven ? (waiting?.for ?? "worker") : null;
+  const isCut = undriven === "worker" && run !== null && isCutOff(run, ledger.rules.toolAgents);
+  return {
+    ...row,
+    blocker,
+    stateWord:
+      row.quarantine === null
+        ? stateWord({ status, stepsTotal, asks, undriven, isCutOff: wasToldSo || isCut })
+        : "quarantined",
+    interrupted: undriven === "worker" || wasToldSo,
+    waiting,
+  };
+};
+
 // Whether somebody here is missing, or a client that comes by itself, only the run and the settings together can tell.
-const undrivenWhy = async (ledger: Ledger, row: RunRow): Promise<Waiting | null> => {
+const undrivenWhy = (ledger: Ledger, run: Run): Waiting =>
+  isOverdue(ledger, run) ? overdue(run.runId) : whyRun(run, false, ledger.rules);
+
+const ifReadable = async (ledger: Ledger, runId: string): Promise<Run | null> => {
   try {
-    const run = await ledger.load(row.runId);
-    return isOverdue(ledger, run) ? overdue(row.runId) : whyRun(run, false, ledger.rules);
+    return await ledger.load(runId);
   } catch (error) {
     // It is sealed, spoilt or taken out since it was listed; the others are listed all the same.
     if (!isLedgerError(error)) throw error;

@@ -83,14 +83,16 @@ export const untilChanged = (
       heardSeq = run.seq;
       if (!isNext || events.some(matters)) done();
     };
+    /** A store may answer without waiting for anything: who waits in a loop would keep this process from all else. */
+    const doneSoon = (): void => void setImmediate(done);
     const look = (): void =>
       void store.end(runId).then((end) => {
-        if (end !== undefined && end.lastSeq > heardSeq) done();
-      }, done);
+        if (end !== undefined && end.lastSeq > heardSeq) doneSoon();
+      }, doneSoon);
     const poll = setInterval(look, POLL_MS);
     const limitTimer = setTimeout(done, timeoutMs);
     const forget = observers.add(observer, runId);
     signal?.addEventListener("abort", done);
-    if (signal?.aborted === true) done();
+    if (signal?.aborted === true) doneSoon();
     else look();
   });

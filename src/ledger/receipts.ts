@@ -57,6 +57,8 @@ export type Taken = { readonly ledgerId: string; readonly keyId: string };
 export type KeptReceipts = {
   /** Null for a run that has none, or none yet. Makes nothing. */
   nameOf(runId: string): Promise<ReceiptName | null>;
+  /** The ledger that signed what lies here for a run, gone or not; undefined where nothing does, or nobody can read it any more. */
+  signerOf(runId: string): Promise<string | undefined>;
   /** Before a run goes that ended here: then it has one. */
   ensure(runId: string): Promise<void>;
   forget(runId: string): Promise<void>;
@@ -128,6 +130,21 @@ export const readReceipt = async (kept: ReceiptStore, runId: string): Promise<Ke
       hint: `What else does not hold: runledger verify ${runId}. Once its file is away, it is signed anew.`,
       cause,
     });
+  }
+};
+
+/** Undefined for a run without a receipt, and for one that was erased. */
+export const signerIn = async (
+  kept: ReceiptStore,
+  runId: string,
+  ledgerId: string,
+): Promise<string | undefined> => {
+  try {
+    const found = await readReceipt(kept, runId);
+    return found && (found.signer?.ledgerId ?? ledgerId);
+  } catch (error) {
+    if (isLedgerError(error, "run_erased")) return undefined;
+    throw error;
   }
 };
 

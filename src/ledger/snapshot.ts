@@ -11,7 +11,7 @@ export type Known = { readonly run: Run; readonly hash: string };
  */
 const SNAPSHOT_EVERY = 100;
 /** Raise it when the shape of Run changes, or what is folded into it: older snapshots are then folded again. */
-const SNAPSHOT_SHAPE = 16;
+const SNAPSHOT_SHAPE = 17;
 
 // A snapshot is a short cut, never the record: it carries its own digest, and one that does not hold is folded again.
 export const toSnapshot = ({ run, hash }: Known, seqBefore: number): SnapshotRow | undefined => {

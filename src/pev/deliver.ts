@@ -3,6 +3,7 @@ import { LedgerError } from "../core/errors.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { type Applied, applyPatches, type Patch, patchSeries } from "./checkout.js";
 import type { Project } from "./project.js";
+import { unlessElsewhere } from "./transfer.js";
 
 // What leaves the ledger: the verified commits, one after the other, nothing else.
 export const patchesOf = async (
@@ -14,7 +15,8 @@ export const patchesOf = async (
   requireDrivenHere(run);
   const { base, head } = run;
   const { store } = project;
-  if (store !== null && base !== null && head !== null) return patchSeries({ store, base, head });
+  if (store !== null && base !== null && head !== null)
+    return patchSeries({ store, base, head }).catch(unlessElsewhere(store, runId));
   throw new LedgerError(
     "not_a_repository",
     `Run "${runId}" ran without workspace isolation; it made no commits.`,

@@ -1,12 +1,12 @@
 import { realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Caller, Command } from "../core/commands.js";
-import { isLedgerError, LedgerError } from "../core/errors.js";
+import { type ErrorCode, isLedgerError, LedgerError } from "../core/errors.js";
 import type { Capture } from "../core/events.js";
 import { nextActions } from "../core/next.js";
 import { named, workedStep, workedSteps } from "../core/race.js";
 import { findStep, isTerminal, type Run, type WorkedStep } from "../core/run.js";
-import type { Plan } from "../core/spec.js";
+import type { Plan, ValidatorSpec } from "../core/spec.js";
 import { holdLease } from "../ledger/lease.js";
 import type { Ledger } from "../ledger/ledger.js";
 import { allEnded } from "./all-ended.js";
@@ -14,6 +14,7 @@ import { coneOf } from "./cone.js";
 import { once } from "./once.js";
 import type { Project } from "./project.js";
 import { inTurns } from "./turns.js";
+import { underEither } from "./under-either.js";
 import type { StepWorkspace } from "./workspaces.js";
 
 /** Propose, evidence, verify (seed 002): the only part of RunLedger that may record a verdict. */
@@ -21,8 +22,8 @@ export interface Pev {
   readonly project: Project;
   /** The commit a new run starts from; null without workspace isolation. */
   captureBase(runId: string, options: BaseOptions): Promise<string | null>;
-  /** Refuses a plan whose held-out tests are not there, or not out of the sight of agents. */
-  requireHeldOut(plan: Plan): Promise<void>;
+  /** Refuses a plan whose held-out tests are not there, or not out of the sight of agents, and one that nobody could judge here. */
+  requireJudgeable(plan: Plan): Promise<void>;
   /** The folder in which the owner agent of a step works; made when it is not there. Aborted, it throws the signal's reason. */
   openWorkspace(run: Run, step: WorkedStep, signal: AbortSignal): Promise<StepWorkspace>;
   /** Its agent is gone, and what it left there is not wanted any more. */
@@ -165,7 +166,7 @@ const settling = (by: Settling): Pev["settle"] => {
     const until = performance.now() + timeoutMs;
     for (;;) {
       const run = await ledger.load(runId);
-      const action = nextActions(run).find(({ kind }) => kind === "verify" || kind === "verify_criterion");
+      const action = nextActions(run).find((one) => one.kind === "verify" || one.kind === "verify_criterion");
       const leftMs = Math.ceil(until - performance.now());
       if (action === undefined || isTerminal(run) || leftMs <= 0 || interrupted.aborted) return run;
       const lease = await holdLease(ledger.store, runId, SETTLE_LEASE_MS);
@@ -174,16 +175,17 @@ const settling = (by: Settling): Pev["settle"] => {
         continue;
       }
       const leave = by.attend(runId);
+      const { epoch, lost } = lease;
       try {
-        const holding = { epoch: lease.epoch, signal: AbortSignal.any([lease.lost, interrupted]) };
         if (lease.takenFrom !== null) {
           await (await takeover()).stopProcessesOf(project, runId);
-          await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, {
-            epoch: lease.epoch,
-          });
+          await ledger.submit(runId, { type: "worker_lost", ...lease.takenFrom }, engine, { epoch });
         }
-        if (action.kind === "verify") await by.verify(runId, action, holding);
-        if (action.kind === "verify_criterion") await by.verifyCriterion(runId, action.index, holding);
+        await underEither([lost, interrupted], (signal) =>
+          action.kind === "verify"
+            ? by.verify(runId, action, { epoch, signal })
+            : by.verifyCriterion(runId, action.index, { epoch, signal }),
+        );
       } catch (error) {
         if (!isLedgerError(error, "lease_lost")) throw error;
       } finally {
@@ -260,9 +262,13 @@ const openingWorkspaces = (
 };
 
 /** What a run needs before its first event. */
-const beginningOf = (project: Project): Pick<Pev, "captureBase" | "requireHeldOut"> => ({
+const beginningOf = (project: Project): Pick<Pev, "captureBase" | "requireJudgeable"> => ({
   captureBase: (runId, options) => baseOf(project, runId, options),
-  requireHeldOut: (plan) => requireHeldOut(project, plan),
+  requireJudgeable: async ({ steps, acceptanceCriteria }) => {
+    const validators = [...steps, ...acceptanceCriteria].map(({ validator }) => validator);
+    await requireHeldOut(project, validators);
+    await requireChangesSeen(project, validators);
+  },
 });
 
 const baseOf = async (project: Project, runId: string, options: BaseOptions): Promise<string | null> => {
@@ -277,13 +283,34 @@ const baseOf = async (project: Project, runId: string, options: BaseOptions): Pr
   return captured.commit;
 };
 
-const requireHeldOut = async (project: Project, { steps, acceptanceCriteria }: Plan): Promise<void> => {
-  const validators = [...steps, ...acceptanceCriteria].map(({ validator }) => validator);
+const requireHeldOut = async (project: Project, validators: readonly ValidatorSpec[]): Promise<void> => {
   const folders = validators.flatMap((one) => (one.type === "test_pass" ? (one.params.heldOut ?? []) : []));
   if (folders.length === 0) return;
   const { readHeldOut } = await import("./held-out.js");
   for (const folder of new Set(folders)) await readHeldOut(project, folder);
 };
+
+/** Without workspace isolation the project folder has changed in what git would show the user: where it can show nothing, nobody could say. */
+const requireChangesSeen = async (
+  { store, folder }: Project,
+  validators: readonly ValidatorSpec[],
+): Promise<void> => {
+  if (store !== null || !validators.some(({ type }) => type === "file_changed")) return;
+  const { userGit } = await import("./user-git.js");
+  try {
+    await userGit(folder);
+  } catch (cause) {
+    if (!isLedgerError(cause) || !NO_REPOSITORY.includes(cause.code)) throw cause;
+    throw new LedgerError(cause.code, `${cause.message} So nobody could judge file_changed there.`, {
+      hint: "Judge by command_pass or artifact_exists, or make an ordinary repository: `git init` and a first commit.",
+      details: { path: folder },
+      cause,
+    });
+  }
+};
+
+/** What `userGit` refuses a folder with. */
+const NO_REPOSITORY: readonly ErrorCode[] = ["not_a_repository", "unsupported_repository"];
 
 // Plans, globs and shared paths are all seen from the top of the repository, in clones and rooms too.
 const requireTopLevel = async (folder: string): Promise<void> => {

@@ -5,10 +5,10 @@ import type { Pev } from "./engine.js";
 
 /** Refuses a planner's result whose plan could not begin here, as `create_run` would: nobody should have to approve it. */
 export const requirePlanFit = async (
-  { ledger, pev }: { readonly ledger: Pick<Ledger, "rules">; readonly pev: Pick<Pev, "requireHeldOut"> },
+  { ledger, pev }: { readonly ledger: Pick<Ledger, "rules">; readonly pev: Pick<Pev, "requireJudgeable"> },
   run: Run,
   step: Pick<Step, "spec">,
   result: string,
 ): Promise<void> => {
-  if (isPlanning(step)) await pev.requireHeldOut(planProposed(run, result, ledger.rules.agents));
+  if (isPlanning(step)) await pev.requireJudgeable(planProposed(run, result, ledger.rules.agents));
 };

@@ -12,11 +12,21 @@ import { findIncluded, INCLUDE_FILE, unignoredMatches } from "./worktree-include
 
 // What a run would find in the user's repository, in one sentence; throws LedgerError where it would be refused.
 export const probeRepository = async ({ folder, store }: Project): Promise<string> => {
-  if (store === null) return "not needed without workspace isolation";
+  if (store === null) return probeUnneeded(folder);
   const git = await userGit(folder);
   await refuseUnfitTree(git.plumbing, git, await headOf(git));
   return `${git.topLevel} at ${(await git.run(["rev-parse", "--short", "HEAD"])).trim()}`;
 };
+
+/** What changed in the folder is still what git says of it. */
+const probeUnneeded = (folder: string): Promise<string> =>
+  userGit(folder).then(
+    () => "not needed without workspace isolation",
+    (error: unknown) => {
+      if (!isLedgerError(error)) throw error;
+      return "none that can be used: without workspace isolation only file_changed and test_pass need one";
+    },
+  );
 
 /** What a run would not see, because it is in no commit; nothing where there is no repository to look at. */
 export const uncommittedPaths = async ({ folder, store, ownFiles }: Project): Promise<readonly string[]> => {

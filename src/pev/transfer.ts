@@ -25,6 +25,18 @@ const PACK_BYTES = 268_435_456;
 export const holdsCommits = async (store: Git | null, runId: string): Promise<boolean> =>
   store !== null && (await refsOf(store, runId)).origin !== undefined;
 
+/** For what git refuses of a run that was imported without its origin: nothing is wrong with git, its commits are just not here. */
+export const unlessElsewhere =
+  (store: Git, runId: string) =>
+  async (error: unknown): Promise<never> => {
+    if (!isLedgerError(error, "git_failed") || (await holdsCommits(store, runId))) throw error;
+    throw new LedgerError("no_commits", `The commits of run "${runId}" are not here.`, {
+      hint: "It was imported without the commit it began from. Once that is here (`git fetch`), import the bundle again; or go on where it ran.",
+      details: { runId },
+      cause: error,
+    });
+  };
+
 /** Undefined for a run without workspace isolation. */
 export const packRun = async (store: Git | null, runId: string): Promise<RunCommits | undefined> => {
   if (store === null) return undefined;

@@ -73,7 +73,7 @@ export const unsupported = (where: string, reason: string): LedgerError =>
 
 const notARepository = (where: string): LedgerError =>
   new LedgerError("not_a_repository", `${where} is not inside a git repository.`, {
-    hint: "Make one with `git init` and a first commit, or set `runLedger.workspaceIsolation: false`.",
+    hint: "Make one with `git init` and a first commit. Without one, set `runLedger.workspaceIsolation: false` and judge by command_pass or artifact_exists.",
     details: { path: where },
   });
 

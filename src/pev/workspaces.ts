@@ -9,6 +9,7 @@ import type { Verdict } from "../core/verdict.js";
 import { ownerOfThisProcess } from "../ledger/owner.js";
 import type { Project } from "./project.js";
 import { type LaidNote, laidIn, provisionWorkspace } from "./provision-workspace.js";
+import { unlessElsewhere } from "./transfer.js";
 import { createWorkspace, layTree } from "./workspace.js";
 
 export type StepWorkspace = {
@@ -116,7 +117,7 @@ const clone = async (
     });
   const folder = workOf(path);
   const { cone } = project;
-  await createWorkspace({ store, folder, commit, cone });
+  await createWorkspace({ store, folder, commit, cone }).catch(unlessElsewhere(store, run.runId));
   if (collided !== null && collided.tree !== null)
     await layTree({ store, folder, commit, tree: collided.tree, cone });
   signal.throwIfAborted();

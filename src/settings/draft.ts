@@ -75,7 +75,7 @@ export const openSettingsDraft = async (input: {
     save: async (changes) => {
       const now = await readPlaces(projectDir, env);
       const after = changedIn(now, target, changes);
-      requireFit(now, target, after, judge);
+      requireFit(now, target, after, { judge, hint: NOTHING_WRITTEN });
       await replaceFile(file, after.text);
     },
   };
@@ -157,17 +157,21 @@ const filesWith = (places: SettingsPlaces, target: SettingsTarget, own: Layer): 
 const fileOf = (place: SettingsPlaces["user"], origin: SettingsTarget): Layer | undefined =>
   place?.text === undefined ? undefined : fileLayer(place.text, place.file, `${origin} ${place.file}`);
 
+/** The file has no place to mend: what was wrong is the change. */
+const NOTHING_WRITTEN =
+  "Nothing was written. `runledger config list` shows every key, and docs/settings.md what each takes.";
+
 /** Throws unless the file fits with what lies below it, with all files, and with the environment above them. */
 const requireFit = (
   places: SettingsPlaces,
   target: SettingsTarget,
   { layer: own }: After,
-  judge: Judge = judgeLayers,
+  { judge = judgeLayers, hint }: { readonly judge?: Judge; readonly hint?: string } = {},
 ): void => {
   const files = filesWith(places, target, own);
   for (const stack of [files.slice(0, files.indexOf(own) + 1), files, [...files, ...places.env]]) {
     const flaws = flawsOfOwn(judge, stack, own);
-    if (flaws.length > 0) throw refusal(flaws, stack);
+    if (flaws.length > 0) throw refusal(flaws, stack, hint);
   }
 };
 
@@ -207,7 +211,7 @@ const previewOf = (
       defects: at === undefined ? flawsAt(flaws, about.key) : [problems[at] ?? ""],
     };
   });
-  const refused = refusedBy(() => requireFit(places, target, after, judge));
+  const refused = refusedBy(() => requireFit(places, target, after, { judge }));
   const told = problems.filter((problem) => problem !== undefined);
   return { rows, defects: refused === undefined ? told : [...told, refused] };
 };

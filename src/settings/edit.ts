@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { type Document, isMap, isScalar } from "yaml";
 import { quoted } from "../core/defects.js";
 import { LedgerError } from "../core/errors.js";
+import { shellWord } from "../core/shell-word.js";
 import { checkSize, fileLayer, type Layer, parseValue, parseYaml } from "./layers.js";
 import { written } from "./verbatim.js";
 
@@ -109,7 +110,7 @@ export const replaceFile = async (file: string, text: string): Promise<void> => 
   );
   if ((mode & ANY_MAY_WRITE) === 0)
     throw new LedgerError("settings_invalid", `${file} is read-only, so it is left as it is.`, {
-      hint: `Make it writable: chmod u+w ${file}`,
+      hint: `Make it writable: chmod u+w ${shellWord(file)}`,
     });
   const draft = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {

@@ -269,7 +269,7 @@ const mergeInto = (target: Tree, source: Readonly<Record<string, unknown>>, dept
   }
 };
 
-export const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): LedgerError => {
+export const refusal = (flaws: readonly Flaw[], layers: readonly Layer[], hint?: string): LedgerError => {
   const defects = toDefects(flaws, "settings").map((defect, index) => {
     const at = flaws[index]?.at ?? [];
     return { where: writerOf(at, layers)?.where(at) ?? "settings", ...defect };
@@ -278,7 +278,10 @@ export const refusal = (flaws: readonly Flaw[], layers: readonly Layer[]): Ledge
     return `${where}: ${path}: found ${found}, expected ${expected}`;
   });
   const message = defectsSentence("the settings", lines, flaws.length);
-  return new LedgerError("settings_invalid", message, { details: { defects, count: flaws.length } });
+  return new LedgerError("settings_invalid", message, {
+    ...(hint === undefined ? {} : { hint }),
+    details: { defects, count: flaws.length },
+  });
 };
 
 /** The layer that reaches farthest towards the flaw wrote it; of two, the upper one. */

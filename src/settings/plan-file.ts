@@ -9,17 +9,38 @@ export const readPlanFile = async (file: string): Promise<unknown> => {
   return /\.ya?ml$/i.test(file) ? yamlValue(text, file) : text;
 };
 
+/** A plan in text that has no name to tell its kind by: JSON where it begins so or stands in a fence, else YAML. */
+export const planInText = (text: string, source: string): unknown => {
+  if (text.trimStart().startsWith("{")) return text;
+  try {
+    const value = yamlValue(text, source);
+    return typeof value === "string" ? text : value;
+  } catch (error) {
+    if (text.includes(FENCE)) return text;
+    throw error;
+  }
+};
+
+/** What models put around the JSON of their answers. */
+const FENCE = "```";
+
 /** A file that a command names, refused in words when it is not there or too large. */
 export const readTextFile = async (file: string, what: string): Promise<string> => {
-  const size = await stat(file).catch(() => undefined);
-  if (size === undefined || !size.isFile())
+  const facts = await stat(file).catch(() => undefined);
+  if (facts === undefined)
     throw new LedgerError("file_not_found", `There is no ${what} file "${file}".`, {
       hint: "Paths start in the folder you are in, or in that of -C.",
     });
-  if (size.size > PLAN_TEXT_CHARS)
+  if (!facts.isFile())
+    throw new LedgerError(
+      "file_not_found",
+      `"${file}" is ${facts.isDirectory() ? "a folder" : "no regular file"}.`,
+      { hint: `Name the ${what} file itself.` },
+    );
+  if (facts.size > PLAN_TEXT_CHARS)
     throw new LedgerError(
       "parse_failed",
-      `The ${what} file has ${size.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
+      `The ${what} file has ${facts.size} bytes; the limit is ${PLAN_TEXT_CHARS}.`,
     );
   return readFile(file, "utf8");
 };

@@ -10,6 +10,8 @@ export type RunQuery = {
   readonly claimable?: boolean;
   /** Only runs for which something can be done at this moment, a timer's due time being something; the oldest first. */
   readonly due?: DueQuery;
+  /** Only runs that have steps, or only those that have none: before there is a plan, or recorded by a client. */
+  readonly planned?: boolean;
   /** Only runs that hosts drive, or only those that are driven here. */
   readonly mirrored?: boolean;
   /** Only runs whose journal could not be read. */

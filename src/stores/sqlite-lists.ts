@@ -65,6 +65,7 @@ const asked = (query: RunQuery, after: number | undefined): SQL | undefined =>
     query.runnable ? isRunnable : undefined,
     query.claimable ? claimable : undefined,
     query.due && and(isDue(query.due.by), isHeldBy(query.due.heldBy)),
+    query.planned === undefined ? undefined : query.planned ? not(isPlanless) : isPlanless,
     query.mirrored === undefined ? undefined : query.mirrored ? isMirrored : not(isMirrored),
     query.quarantined ? isNotNull(quarantines.runId) : undefined,
     query.waiting ? isNotNull(runs.blocker) : undefined,
@@ -101,5 +102,7 @@ const isHeldBy = (owners: DueQuery["heldBy"]): SQL | undefined =>
       );
 
 const claimable = sql`${isRunnable} AND ${nobodyHolds}`;
+
+const isPlanless = eq(runs.stepsTotal, 0);
 
 const isMirrored = sql`EXISTS (SELECT 1 FROM ${mirrors} WHERE ${mirrors.runId} = ${runs.runId})`;

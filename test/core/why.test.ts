@@ -50,10 +50,19 @@ describe("whyRun says in one sentence", () => {
 
   test("that nobody drives it", () => {
     expect(told(runWith(steps), false)).toMatchInlineSnapshot(
-      `"[worker] It is interrupted: 1 action is due and no worker drives it. | runledger resume run_1"`,
+      `"[worker] It is undriven: 1 action is due and no worker drives it. | runledger resume run_1"`,
     );
     expect(told(runWith([stepSpec("a"), stepSpec("b")]), false)).toMatchInlineSnapshot(
-      `"[worker] It is interrupted: 2 actions are due and no worker drives it. | runledger resume run_1"`,
+      `"[worker] It is undriven: 2 actions are due and no worker drives it. | runledger resume run_1"`,
+    );
+  });
+
+  test("that work was cut off, where some was begun", () => {
+    expect(told(playedOn(runWith(steps), {}, cast.start("a")), false)).toMatchInlineSnapshot(
+      `"[worker] It is interrupted: 1 action is due and no worker drives it. | runledger resume run_1"`,
+    );
+    expect(told(playedOn(runWith(steps), {}, ...tried), false)).toMatchInlineSnapshot(
+      `"[worker] It is undriven: 1 action is due and no worker drives it. | runledger resume run_1"`,
     );
   });
 
@@ -81,22 +90,34 @@ describe("whyRun says in one sentence", () => {
       `"[person] It is paused (requested): lunch | runledger resume run_1"`,
     );
     expect(told(playedOn(refused, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 1 time (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was refused in attempt 1 (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(told(playedOn(twice, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 2 times (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was refused in attempt 2 (1 test failed.), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(told(playedOn(interrupted, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
-      `"[person] It is paused because step "a" was refused 1 time (the agent exited with code 1), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "a" was interrupted in attempt 1 (the agent exited with code 1), and waits for a person. | runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(
       told(playedOn(refused, {}, policy("a", cast.escalate, "ask Ada"), policy("a", cast.skip))),
     ).toMatchInlineSnapshot(`"[person] It is paused; every request is answered. | runledger resume run_1"`);
     expect(told(both)).toMatchInlineSnapshot(
-      `"[person] It is paused because step "c" was refused 1 time (the agent exited with code 1), and 1 more, and waits for a person. | runledger policy run_1 c retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+      `"[person] It is paused because step "c" was interrupted in attempt 1 (the agent exited with code 1), and 1 more, and waits for a person. | runledger policy run_1 c retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
     );
     expect(told(playedOn(runWith(steps), {}, ...tried, ...errors))).toMatchInlineSnapshot(
       `"[person] It is paused (verification_errored): The validator of "a" could not run: node is not installed. | runledger resume run_1"`,
+    );
+  });
+
+  test("what else somebody is asked while it is paused", () => {
+    const sign = stepSpec("sign", { validator: approval });
+    const asks = [cast.start("sign"), cast.propose("sign")] as const;
+    const run = playedOn(runWith([stepSpec("a"), sign]), {}, ...asks, ...tried, cast.fail("a"));
+    expect(told(playedOn(run, {}, policy("a", cast.escalate)))).toMatchInlineSnapshot(
+      `"[person] It is paused because step "a" was refused in attempt 1 (1 test failed.), and waits for a person. Step "sign" waits for approval. | runledger approve run_1 sign --proposal 4, then: runledger policy run_1 a retry|skip|change_agent|abort --reason "…", then: runledger resume run_1"`,
+    );
+    expect(told(playedOn(run, {}, cast.pause("lunch")))).toMatchInlineSnapshot(
+      `"[person] It is paused (requested): lunch. Step "sign" waits for approval. | runledger approve run_1 sign --proposal 4, then: runledger resume run_1"`,
     );
   });
 

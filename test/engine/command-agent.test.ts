@@ -207,8 +207,13 @@ describe("a command agent that fails", () => {
       'process.kill(process.pid, "SIGKILL");',
       /^The agent was killed by SIGKILL\.$/,
     ],
-    ["is not there", ["./agnt.sh"], "", /agnt\.sh" could not be started/],
-    ["is no program", ["./agent.mjs"], "", /agent\.mjs" could not be started/],
+    ["is not there", ["./agnt.sh"], "", /agnt\.sh" could not be started: it is not there\. See to that/],
+    [
+      "is no program",
+      ["./agent.mjs"],
+      "",
+      /agent\.mjs" could not be started: it is not executable \(chmod \+x\)/,
+    ],
   ])(
     "because it %s is interrupted with that, tried again, and escalated",
     async (_what, argv, text, reason) => {

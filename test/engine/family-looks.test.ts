@@ -6,6 +6,7 @@ import type { Driven } from "../../src/engine/executor.js";
 import { driveFamily } from "../../src/engine/family.js";
 import { openBench, planOfSteps, stepBy } from "../helpers/bench.js";
 import { gate } from "../helpers/driving.js";
+import { collectGarbage } from "../helpers/garbage.js";
 
 const PLAN = planOfSteps(stepBy("a", "true"));
 
@@ -72,6 +73,43 @@ it("asks again for one that another worker had, while a sibling of it is at work
   };
   await driveFamily(ledger, drive, root.runId);
   expect(asked).toBe(2);
+});
+
+it("hears nothing more of a child that has ended, and keeps nothing of it, while its parent goes on", async () => {
+  const { ledger, root, children } = await familyOf(2);
+  const [ending, busy] = children as [Run, Run];
+  const heard = new Set<string>();
+  const { observe } = ledger;
+  vi.spyOn(ledger, "observe").mockImplementation((observer, runId = "") => {
+    const forget = observe(observer, runId);
+    heard.add(runId);
+    return () => {
+      heard.delete(runId);
+      forget();
+    };
+  });
+  let ended: WeakRef<Driven> | undefined;
+  const drives: string[] = [];
+  const drive = async (runId: string): Promise<Driven> => {
+    drives.push(runId);
+    if (runId === root.runId) return idle(root);
+    if (runId === ending.runId) {
+      const { sessionKey } = ending;
+      const system = ledger.issue({ name: "system", role: "orchestrator", sessionKey });
+      const driven = idle((await ledger.submit(runId, { type: "cancel_run", reason: "no" }, system)).run);
+      ended = new WeakRef(driven);
+      return driven;
+    }
+    for (let turn = 0; turn < 1_000 && (ended === undefined || heard.has(ending.runId)); turn += 1)
+      await nextTurn();
+    expect([...heard]).toEqual([root.runId, busy.runId]);
+    collectGarbage();
+    expect(ended?.deref()).toBeUndefined();
+    return idle(busy);
+  };
+  await driveFamily(ledger, drive, root.runId);
+  expect(heard.size).toBe(0);
+  expect(drives).toEqual([root.runId, ending.runId, busy.runId]);
 });
 
 it("reads as many rows as there are children, not for each that ends the rows of all", async () => {

@@ -222,6 +222,11 @@ describe("A run that is exported and imported", () => {
     const done = await there.importRun(person(there), inPieces(await bundleOf(app, runId)));
     expect(done).toMatchObject({ arrived: true, commits: "missing" });
     expect((await there.view(runId)).run.state.status).toBe("completed");
+    for (const asked of [there.apply(runId), there.patch(runId)])
+      await expect(asked).rejects.toMatchObject({
+        code: "no_commits",
+        hint: expect.stringMatching(/git fetch/),
+      });
   });
 
   test("is refused by the line that does not fit: output that is not what it is called, commits that are not whole", async () => {

@@ -72,7 +72,7 @@ describe("what is due in between", () => {
 describe("a cron expression that cannot be read", () => {
   it.each(["99 * * * *", "* * 0 * *", "* * * * * *", "banana"])("is refused in words: %s", (cron) => {
     expect(() => nextAfter({ cron, timeZone: "UTC" })).toThrow(
-      expect.objectContaining({ code: "settings_invalid", message: expect.stringContaining(cron) }),
+      expect.objectContaining({ code: "settings_invalid", message: expect.stringMatching(/: .*[^.]\.$/) }),
     );
   });
 });

@@ -235,8 +235,12 @@ describe("Erasing", () => {
     const { runId, seq } = await driven(app);
     const bundle = await bundleOf(app, runId);
     expect(await app.erase(person(app), runId)).toEqual({ runId, archive: null });
+    const warned = vi.spyOn(process, "emitWarning");
     for (const asked of [app.view(runId), app.logs(runId, "sum"), app.effects(runId), bundleOf(app, runId)])
       await expect(asked).rejects.toMatchObject({ code: "run_erased" });
+    // The refusal says it all.
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
     expect(await app.list({ limit: 1 })).toMatchObject([{ runId, goal: "(erased)", seal: "erased" }]);
     expect(await readdir(join(app.dataDir, "blobs", "sealed"))).toEqual([]);
     expect(shop.git("--git-dir", join(app.dataDir, "store.git"), "for-each-ref")).toBe("");

@@ -108,7 +108,7 @@ describe("without workspace isolation", () => {
     expect(stateOf(run, "new")).toMatchObject({ verdict: { outcome: "passed", isolationLevel: 0 } });
   });
 
-  it("needs no repository for judges that need none; file_changed says that it does", async () => {
+  it("needs no repository for judges that need none; a plan with file_changed is refused before anything is begun", async () => {
     const shop = await sample();
     const folder = join(shop.place, "plain");
     await mkdir(folder);
@@ -127,15 +127,15 @@ describe("without workspace isolation", () => {
       const runId = await began(app, planOfSteps(stepBy("a", "test -f made.txt")));
       expect((await app.drive(runId)).run.state.status).toBe("completed");
       expect(await readdir(folder)).toEqual([".runledger", "made.txt", "runledger.yaml"]);
-      const other = await began(app, planOfSteps(stepBy("a", "", changed("made.txt"))));
-      const { run } = await app.drive(other);
-      expect(run.state).toMatchObject({ status: "paused", reason: "verification_errored" });
-      expect(stateOf(run, "a")).toMatchObject({
-        lastError: {
-          outcome: "errored",
-          message: expect.stringContaining("repository"),
-          hint: expect.stringMatching(/git init|repository/),
-        },
+      await expect(began(app, planOfSteps(stepBy("a", "", changed("made.txt"))))).rejects.toMatchObject({
+        code: "not_a_repository",
+        message: expect.stringContaining("nobody could judge file_changed"),
+        hint: expect.stringMatching(/^Judge by command_pass or artifact_exists/),
+      });
+      expect(await app.list({ limit: 5 })).toMatchObject([{ runId }]);
+      expect((await app.examine()).find(({ check }) => check === "repository")).toMatchObject({
+        message:
+          "none that can be used: without workspace isolation only file_changed and test_pass need one",
       });
     } finally {
       await app.close();

@@ -3,6 +3,7 @@ import { findStep } from "../../src/core/run.js";
 import { staticPolicy } from "../../src/engine/static-policy.js";
 import {
   create,
+  error,
   fail,
   interrupt,
   planOf,
@@ -37,12 +38,20 @@ describe("without an orchestrator", () => {
   it("a person is asked when the retries are used up, or when there are none", () => {
     expect(decided(0, ...refused)).toMatchObject({
       decision: { action: "escalate" },
-      reason: 'Step "a" was refused after 0 retries: 1 test failed.',
+      reason: 'Step "a" was refused: 1 test failed.',
     });
     expect(decided(1, ...refused, again, ...refused)).toMatchObject({
       decision: { action: "escalate" },
       reason: 'Step "a" was refused after 1 retry: 1 test failed.',
     });
+  });
+
+  it("what nobody has judged is not told as refused", () => {
+    expect(decided(0, start("a"), interrupt("a")).reason).toBe(
+      'Step "a" was interrupted: the agent exited with code 1',
+    );
+    const errors = [error("a"), error("a"), error("a")];
+    expect(decided(0, start("a"), propose("a"), ...errors).reason).toBe('Step "a" was not judged.');
   });
 
   it("a verdict that says very much still makes a reason that the journal takes", () => {

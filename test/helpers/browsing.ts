@@ -25,12 +25,15 @@ export type Story = {
   dispose(): Promise<void>;
 };
 
-/** A project with an empty ledger, whose agents are there by name. */
-export const openStory = async (): Promise<Story> => {
-  const sample = await makeSample({
-    "runledger.yaml":
-      "agents:\n  coder: { kind: command, run: [sh, -c, 'true'] }\n  reviewer: { kind: command, run: [sh, -c, 'true'] }\n",
-  });
+/** A project with an empty ledger, whose agents are there by name; told by somebody who knows none of its variables for a secret. */
+export const openStory = async (variables: Readonly<Record<string, string>> = {}): Promise<Story> => {
+  const sample = await makeSample(
+    {
+      "runledger.yaml":
+        "agents:\n  coder: { kind: command, run: [sh, -c, 'true'] }\n  reviewer: { kind: command, run: [sh, -c, 'true'] }\n",
+    },
+    variables,
+  );
   const app = await sample.open();
   const { store } = app.ledger;
   const { credentials, engine } = createCredentials();
@@ -159,6 +162,7 @@ export const tellAll = async ({ app, tell }: Story): Promise<void> => {
     RUNS.interrupted,
     create(cast.planOf(steps(["one"], ["two", "one"])), "Move the database"),
     ...worked("one"),
+    cast.start("two"),
   );
   await tell(
     10,

@@ -1,15 +1,18 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sha256 } from "../../src/core/canonical.js";
 import type { RunLedger } from "../../src/index.js";
 import { makeSample, onePlan, person, SESSION } from "./project.js";
 import { has, toolchainSamples } from "./toolchain-samples.js";
 
-const KEPT = fileURLToPath(new URL("../../node_modules/.cache/go-seed/", import.meta.url));
+const KEPT = fileURLToPath(new URL("../../node_modules/.cache/go-seed-", import.meta.url));
 
 /**
  * Gives the ledger of a Go project what its first room would make, for whoever tests what comes after: half a minute of both
- * processors each time. It is made as ledgers make it, by a room, once for all tests of this machine, and copied before
+ * processors each time. It is made as ledgers make it, by a room, once for all tests of this machine and this Go, and copied before
  * anything else runs.
  */
 export const giveGoSeed = async (
@@ -17,20 +20,19 @@ export const giveGoSeed = async (
   files: Readonly<Record<string, string>>,
 ): Promise<void> => {
   if (!("go.mod" in files) || !has("go")) return;
-  if ((await seedsIn(KEPT)).length === 0) await makeSeed();
-  await copySeeds(KEPT, join(dataDir, "cache"));
+  const kept = `${KEPT}${sha256(execFileSync("go", ["version"], { encoding: "utf8" }))}`;
+  if (!existsSync(kept)) await makeSeed(kept);
+  await copySeeds(kept, join(dataDir, "cache"));
 };
-
-const seedsIn = async (folder: string): Promise<readonly string[]> =>
-  (await readdir(folder).catch(() => [])).filter((name) => /^go-[0-9a-z-]+$/.test(name));
 
 const copySeeds = async (from: string, to: string): Promise<void> => {
   await mkdir(to, { recursive: true, mode: 0o700 });
-  for (const name of await seedsIn(from)) await cp(join(from, name), join(to, name), { recursive: true });
+  for (const name of (await readdir(from)).filter((name) => /^go-[0-9a-f]+$/.test(name)))
+    await cp(join(from, name), join(to, name), { recursive: true });
 };
 
 /** Of two that make it at the same moment the first is kept: they are alike. */
-const makeSeed = async (): Promise<void> => {
+const makeSeed = async (kept: string): Promise<void> => {
   const go = toolchainSamples.find(({ name }) => name === "go");
   const sample = await makeSample(go?.files ?? {});
   try {
@@ -41,9 +43,9 @@ const makeSeed = async (): Promise<void> => {
       originalRequest: "go",
     });
     await app.drive(run.runId);
-    const draft = `${KEPT.slice(0, -1)}.${process.pid}`;
+    const draft = `${kept}.${process.pid}`;
     await copySeeds(join(app.dataDir, "cache"), draft);
-    await rename(draft, KEPT).catch(() => rm(draft, { recursive: true }));
+    await rename(draft, kept).catch(() => rm(draft, { recursive: true }));
   } finally {
     await sample.dispose();
   }

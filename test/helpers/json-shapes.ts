@@ -421,13 +421,22 @@ const waiting = {
   stepId: text.nullable(),
 };
 
+const stateWord = z
+  .enum([
+    ...runStatuses,
+    ...(["undriven", "interrupted", "awaits agent", "asks you"] as const),
+    ...(["active", "blocked", "quarantined"] as const),
+  ])
+  .describe("where it stands, as people are told");
+
 const ListedRun = named(
   "ListedRun",
   z.strictObject({
     runId,
     goal: text,
     status,
-    interrupted: z.boolean().describe("due, and driven by nobody alive"),
+    stateWord,
+    interrupted: z.boolean().describe("due, and driven by nobody alive; or its client says so"),
     waiting: z
       .strictObject(waiting)
       .nullable()
@@ -834,6 +843,7 @@ export const jsonShapes: Readonly<Record<string, Shape>> = {
   list: oneOf({ runs: z.array(ListedRun) }),
   show: oneOf({
     run: Run,
+    stateWord,
     waiting: z.strictObject(waiting),
     interrupted: z.boolean(),
     currentStepId: text.nullable(),

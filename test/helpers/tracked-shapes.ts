@@ -23,10 +23,8 @@ for (const [id, schema] of Object.entries({ Handoff, Lineage, TrackedReceipt, Li
 const Begun = z.strictObject({
   key: text,
   class: SideEffectClass,
-  by: z
-    .strictObject({ name: text, actorId: text })
-    .nullable()
-    .describe("null: begun before somebody went on with the run"),
+  by: z.strictObject({ name: text, actorId: text }),
+  resumedBy: z.array(text).describe("who has gone on with the run since, and answers for it too"),
   seq: count,
   at: time,
 });

@@ -58,7 +58,8 @@ describe("submit", () => {
     await tell("run_1", policy("a", cast.escalate));
     expect(await row()).toMatchObject({
       status: "paused",
-      blocker: 'It is paused because step "a" was refused 1 time (1 test failed.), and waits for a person.',
+      blocker:
+        'It is paused because step "a" was refused in attempt 1 (1 test failed.), and waits for a person.',
       runnable: false,
     });
     await tell("run_1", policy("a", cast.skip), person);

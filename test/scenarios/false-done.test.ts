@@ -51,7 +51,7 @@ describe("an agent that says it is done", () => {
     ]);
     const { waiting } = await app.view(run.runId);
     expect(waiting).toMatchObject({ for: "person", stepId: "sum" });
-    expect(waiting.sentence).toContain("was refused 2 times");
+    expect(waiting.sentence).toContain("was refused in attempt 2");
   });
 
   it("and really repaired it completes the step, and the user's checkout and .git stay byte-identical", async () => {

@@ -3,8 +3,6 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test } from "vitest";
 import { fold } from "../../src/core/evolve.js";
 import { nextActions } from "../../src/core/next.js";
@@ -15,6 +13,7 @@ import { planOfSteps, sample } from "../helpers/bench.js";
 import * as cast from "../helpers/cast.js";
 import { create, planOf, stepSpec } from "../helpers/cast.js";
 import { barrier, began, pause, placesOf, resume, say } from "../helpers/driving.js";
+import { collectGarbage } from "../helpers/garbage.js";
 import { type Effect, expectLawful, namesOf, wholeFeed, wholeJournal } from "../helpers/journal-laws.js";
 import { openedIn, openedOn } from "../helpers/ledgers.js";
 import type { Sample } from "../helpers/project.js";
@@ -41,11 +40,6 @@ const fileSteps = (shape: Shape, size: number, fileOf: (id: string) => object) =
     depends_on: needsOf(shape, index),
     validator: { type: "artifact_exists", ...fileOf(idOf(index)) },
   }));
-
-const collectGarbage = (): void => {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-};
 
 const heapMb = (): number => {
   collectGarbage();

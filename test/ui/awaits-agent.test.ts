@@ -30,7 +30,7 @@ const SENTENCE =
 it("A run whose next step is for a client that comes by itself waits for it, and is not interrupted", async () => {
   const { out } = await desk.type("list");
   expect(out).toMatch(new RegExp(`${expected} +awaits agent .*The plan expected.json — ${SENTENCE}`));
-  expect(out).toMatch(new RegExp(`${left} +interrupted .*The plan left.json\n`));
+  expect(out).toMatch(new RegExp(`${left} +undriven .*The plan left.json\n`));
   expect((await desk.json("list")).runs).toMatchObject([
     { runId: left, interrupted: true, blocker: null, waiting: { for: "worker" } },
     { runId: expected, interrupted: false, blocker: null, waiting: { for: "agent", sentence: SENTENCE } },
@@ -43,7 +43,7 @@ it("A run whose next step is for a client that comes by itself waits for it, and
 it("The browser says so in its list and on the page of the run", async () => {
   const screen = await look({ app }, { columns: 80, rows: 24 }, { now: Date.now });
   await screen.shows(/◌ .*expected\.json .*awaits agent/);
-  await screen.shows(/! .*left\.json .*interrupted/);
+  await screen.shows(/! .*left\.json .*undriven/);
   await screen.press("j", "enter");
   await screen.shows(/◌ awaits agent/);
   await screen.shows(/It waits for agent "client"/);

@@ -217,7 +217,7 @@ export const decideEffect: Decider<"decide_effect"> = (command, run, { caller, r
     return alreadyDone;
   requireLive(run);
   requireAttempt(step, command.attempt);
-  if (open === undefined) throw notOpen(step, position, "Only an effect that a crash left open is decided.");
+  if (open === undefined) throw notOpenOrNone(run, step, position);
   if (open.decision !== null && caller.role !== "human" && open.decision !== decision)
     throw new LedgerError("effect_not_open", `It was decided before: ${open.decision}.`);
   const { attempt } = step;
@@ -268,6 +268,15 @@ const decidedAfterwards = (
 };
 
 const NOTHING: EffectValue = { kind: "inline", json: "null" };
+
+const notOpenOrNone = ({ runId }: Run, step: WorkedStep, position: number): LedgerError => {
+  const { spec, effects } = step;
+  if (position < effects.recorded || position >= NUMBERED_BEHIND)
+    return notOpen(step, position, "Only an effect that a crash left open is decided.");
+  return new LedgerError("effect_not_found", `Step "${spec.id}" has no effect ${position}.`, {
+    hint: `All that there are: runledger effects ${runId}`,
+  });
+};
 
 const notOpen = ({ spec }: WorkedStep, position: number, hint: string): LedgerError =>
   new LedgerError("effect_not_open", `Effect ${position} of "${spec.id}" is not open.`, { hint });

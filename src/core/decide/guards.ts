@@ -59,6 +59,8 @@ export type DecideContext = {
   /** Of commands about intents. */
   readonly gate?: GateContext;
   readonly facts?: OutsideFacts;
+  /** Of what a client records: the SDK key does not open that destination, so it only says that what is begun is done. */
+  readonly endsOnly?: true;
 };
 
 /** What a rule must know that is not in its run, as the ledger found it. The store holds it to that in the same transaction. */
@@ -164,15 +166,21 @@ export const requireRunning = (run: Run): void => {
   });
 };
 
+/** Names those that there are. */
+export const noSuchStep = ({ runId, steps }: Run, stepId: string): LedgerError => {
+  const ids = steps.slice(0, STEPS_NAMED).map(({ spec }) => spec.id);
+  const more = steps.length > ids.length ? `, and ${steps.length - ids.length} more` : "";
+  return new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
+    hint: ids.length === 0 ? "It has no steps yet." : `Its steps: ${ids.join(", ")}${more}.`,
+  });
+};
+
+/** As many as are read at a glance. */
+const STEPS_NAMED = 20;
+
 export const requireStep = (run: Run, caller: Caller, stepId: string): Step => {
   const step = findStep(run, stepId);
-  if (step === undefined)
-    throw new LedgerError("step_not_found", `Run "${run.runId}" has no step ${quoted(stepId)}.`, {
-      hint: `Its steps: ${run.steps
-        .slice(0, 20)
-        .map((one) => one.spec.id)
-        .join(", ")}.`,
-    });
+  if (step === undefined) throw noSuchStep(run, stepId);
   if (caller.stepId !== undefined && caller.stepId !== stepId)
     throw new LedgerError("access_denied", `This credential is bound to step "${caller.stepId}".`);
   return step;

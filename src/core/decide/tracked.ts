@@ -7,11 +7,11 @@ import { isGoverned, isIdempotentUnder, isOwnIntent } from "../intents.js";
 import * as limit from "../limits.js";
 import type { Run } from "../run.js";
 import {
+  answersFor,
   type BegunEffect,
   type FirstRecorded,
   isBeginning,
   isReplayable,
-  isSameWorker,
   type Lineage,
   type Tracked,
 } from "../tracked.js";
@@ -96,6 +96,7 @@ export const recordEvent: Decider<"record_event"> = (command, run, context) => {
   const { happened } = command.event;
   const tracked = happened === undefined ? requireRecorder(run, context) : requireTeller(run, context);
   const { eventType, sideEffectClass, sideEffectKey } = command.event;
+  if (context.endsOnly === true) requireDoneOfBegun(run, command.event);
   // What is begun can always be ended: there are never more ends than beginnings.
   if (!isEndOfBegun(run, command.event)) requireRoom(run, "Clients", context.rules);
   requireKey(eventType, sideEffectClass, sideEffectKey);
@@ -126,6 +127,19 @@ const requireTeller = (run: Run, context: DecideContext): Tracked => {
   return requireTracked(run);
 };
 
+/**
+ * It takes no key that is free: unsaid, what was begun would stay in doubt for good. It gives none back either (`happened: false`), for
+ * whoever may do it would do it again: that is said by who began it, with a key of that destination, or by a person.
+ */
+const requireDoneOfBegun = (run: Run, said: SaidOfEvent): void => {
+  if (isEndOfBegun(run, said) && said.happened !== false) return;
+  throw new LedgerError(
+    "access_denied",
+    `This SDK key does not open the destination of ${quoted(said.sideEffectKey ?? "")}: of what its run has begun it says that it is done.`,
+    { hint: "`runledger sdk-key list` tells what it opens." },
+  );
+};
+
 const requireBegun = (run: Run, said: SaidOfEvent, context: DecideContext): void => {
   const { sideEffectKey: key, happened } = said;
   if (isEndOfBegun(run, said)) {
@@ -142,8 +156,8 @@ const requireBegun = (run: Run, said: SaidOfEvent, context: DecideContext): void
 /** That nothing happened one worker knows of what it began itself, and a person of all that was begun. */
 const requireOwnBeginning = (run: Run, said: SaidOfEvent, context: DecideContext): void => {
   const begun = beginningsUnder(run, said.sideEffectKey);
-  if (begun.some((one) => answersFor(one, said, context))) return;
-  const [by] = begun.map((one) => one.by?.actorId ?? "");
+  if (begun.some((one) => isAnsweredBy(one, said, context))) return;
+  const [by] = begun.map((one) => one.by.actorId);
   throw new LedgerError(
     "effect_not_open",
     `What is begun under ${quoted(said.sideEffectKey ?? "")} was begun by ${quoted(by ?? "")}, and may be under way.`,
@@ -154,10 +168,10 @@ const requireOwnBeginning = (run: Run, said: SaidOfEvent, context: DecideContext
 };
 
 const isBegunByOthers = (run: Run, said: SaidOfEvent, context: DecideContext): boolean =>
-  beginningsUnder(run, said.sideEffectKey).some((one) => !answersFor(one, said, context));
+  beginningsUnder(run, said.sideEffectKey).some((one) => !isAnsweredBy(one, said, context));
 
-const answersFor = ({ by }: BegunEffect, { actorId }: SaidOfEvent, { caller }: DecideContext): boolean =>
-  caller.role === "human" || by === null || isSameWorker(by, { name: caller.name, actorId });
+const isAnsweredBy = (one: BegunEffect, { actorId }: SaidOfEvent, { caller }: DecideContext): boolean =>
+  caller.role === "human" || answersFor(one, { name: caller.name, actorId });
 
 const isDoneUnderIntent = (run: Run, { sideEffectClass, sideEffectKey: key }: SaidOfEvent): boolean =>
   key !== null && !isReplayable(sideEffectClass) && isGoverned(run, key);

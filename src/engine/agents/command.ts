@@ -6,6 +6,7 @@ import { type ReachedWall, wallSentence } from "../../core/walls.js";
 import type { Isolation } from "../../pev/isolation/isolation.js";
 import type { Places } from "../../pev/places.js";
 import type { ProcessCall, ProcessEnd } from "../../pev/sandbox.js";
+import { whyNoProgram } from "../../pev/walls/program-path.js";
 import type { Walls } from "../../pev/walls/walls.js";
 import type { Host } from "../host.js";
 import type { AttemptOfStep } from "../logs.js";
@@ -47,7 +48,7 @@ export const commandAgent = (options: CommandAgentOptions): Agent => ({
       if (result.cancelled) return { kind: "stopped" };
       if (result.exitCode === 0 && !result.timedOut)
         return { kind: "done", result: result.tail.trim() || "(no output)", evidence: [] };
-      return { kind: "failed", reason: endOf(argv, result), tail: result.tail };
+      return { kind: "failed", reason: endOf(options, task, argv, result), tail: result.tail };
     } finally {
       await host.close();
     }
@@ -101,13 +102,28 @@ type Ended = {
   readonly durationMs: number;
 };
 
-export const endOf = (argv: readonly string[], ended: Ended): string => {
-  const said = howItEnded(argv, ended);
+export const endOf = (
+  options: Pick<CommandAgentOptions, "environment" | "isolation">,
+  task: Pick<AgentTask, "agent" | "workspace">,
+  argv: readonly string[],
+  ended: Ended,
+): string => {
+  const said = ended.notFound ? notStarted(options, task, argv) : howItEnded(ended);
   return ended.noSpace ? `${said} The disk was full.` : said;
 };
 
-const howItEnded = ([program = ""]: readonly string[], ended: Ended): string => {
-  if (ended.notFound) return `The agent's program "${program}" could not be started.`;
+const notStarted = (
+  { environment, isolation }: Pick<CommandAgentOptions, "environment" | "isolation">,
+  { agent, workspace }: Pick<AgentTask, "agent" | "workspace">,
+  [program = ""]: readonly string[],
+): string => {
+  const said = `The agent's program "${program}" could not be started`;
+  const why = whyNoProgram(program, workspace, environment.PATH);
+  if (why !== "") return `${said}: ${why}. See to that, or name another one in agents.${agent}.run.`;
+  return isolation === null ? `${said}.` : `${said}: it is not to be seen in its sandbox.`;
+};
+
+const howItEnded = (ended: Ended): string => {
   if (ended.wall !== null) return `The agent was stopped, for it ${wallSentence(ended.wall)}.`;
   if (ended.timedOut)
     return `The agent was stopped after ${Math.round(ended.durationMs / 1_000)} s (its time limit).`;

@@ -5,6 +5,7 @@ import type { Ledger } from "../../ledger/ledger.js";
 import type { RunRow } from "../../stores/store.js";
 import type { Driven } from "../executor.js";
 import type { Schedules } from "../schedules/schedules.js";
+import { restingRuns } from "./resting.js";
 import { findAbandoned } from "./watchdog.js";
 
 export type WorkerOptions = {
@@ -37,11 +38,6 @@ export interface Worker {
 
 /** How often a worker looks for work that appeared in other processes. */
 const TICK_MS = 500;
-/** A run that could not be driven is left alone for so long, so that one sick run does not keep a worker busy. */
-const TROUBLE_PAUSE_MS = 10_000;
-
-/** Left alone until its journal grows, or until then: what is due for it may be another worker's or an agent's to do. */
-type Rest = { readonly seq: number; readonly untilMs: number; readonly isTrouble: boolean };
 
 const wakeMs = (run: Run): number => {
   const wake = nextWake(run);
@@ -52,8 +48,8 @@ const wakeMs = (run: Run): number => {
 export const createWorker = (options: WorkerOptions): Worker => {
   const { ledger, drive, reclaim, tidy, tidyEveryMs, openSchedules, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
-  const resting = new Map<string, Rest>();
   const nowMs = (): number => Date.parse(ledger.now());
+  const resting = restingRuns(ledger.store, nowMs);
   let stop = new AbortController().signal;
   let wake = (): void => undefined;
 
@@ -61,13 +57,13 @@ export const createWorker = (options: WorkerOptions): Worker => {
     const done = drive(runId, stop)
       .then(
         ({ run, end }) => {
-          const isTrouble = end === "lease_lost";
-          const untilMs = isTrouble ? nowMs() + TROUBLE_PAUSE_MS : wakeMs(run);
-          if (isTerminal(run)) resting.delete(runId);
-          else resting.set(runId, { seq: run.seq, untilMs, isTrouble });
+          const left = { runId, lastSeq: run.seq };
+          if (isTerminal(run)) resting.wake(runId);
+          else if (end === "lease_lost") resting.restAfterTrouble(left);
+          else resting.rest(left, wakeMs(run));
         },
         (error: unknown) => {
-          resting.set(runId, { seq: lastSeq, untilMs: nowMs() + TROUBLE_PAUSE_MS, isTrouble: true });
+          resting.restAfterTrouble({ runId, lastSeq });
           if (!isLedgerError(error, "lease_held")) onTrouble(runId, error);
         },
       )
@@ -79,17 +75,10 @@ export const createWorker = (options: WorkerOptions): Worker => {
     driving.set(runId, done);
   };
 
-  const isResting = ({ runId, lastSeq }: RunRow): boolean => {
-    const rest = resting.get(runId);
-    if (rest === undefined || rest.seq !== lastSeq) return false;
-    const leftMs = rest.untilMs - nowMs();
-    // More than the whole pause is left only when the clock was put back; timers are by the clock, whatever it says.
-    return leftMs > 0 && !(rest.isTrouble && leftMs > TROUBLE_PAUSE_MS);
-  };
-
-  const isLeftAlone = (row: RunRow): boolean => driving.has(row.runId) || isResting(row);
+  const isLeftAlone = (row: RunRow): boolean => driving.has(row.runId) || resting.isResting(row);
 
   const tick = async (): Promise<void> => {
+    await resting.forgetOthers();
     if (driving.size >= maxRuns) return;
     for (const row of await findAbandoned(ledger, isLeftAlone)) {
       if (driving.size >= maxRuns) return;

@@ -20,7 +20,7 @@ export type EffectAnswer = {
   readonly value?: unknown;
 };
 
-/** Throws `effect_not_open` for one that is settled or was never begun. */
+/** Throws `effect_not_open` for one that is settled, `effect_not_found` for one that was never begun. */
 export const answerEffect = async (
   ledger: Ledger,
   caller: Caller,

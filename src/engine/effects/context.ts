@@ -15,6 +15,7 @@ import {
 import { LedgerError } from "../../core/errors.js";
 import { named } from "../../core/race.js";
 import type { Spent } from "../../core/spent.js";
+import { underEither } from "../../pev/under-either.js";
 import { type Calls, type EffectsOptions, openCalls } from "./calls.js";
 import { type KeyedEffects, keyedEffects } from "./keyed.js";
 import { resultOf } from "./known.js";
@@ -207,7 +208,9 @@ export const openEffects = async (options: EffectsOptions): Promise<OpenedEffect
       // First of all: who has ended does not leave any more, whatever goes on beside it.
       const waitsFor = waiting.close();
       if (!isStopped)
-        await settledOr(inFlight, AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]));
+        await underEither([signal, AbortSignal.timeout(options.timeoutMs)], (either) =>
+          settledOr(inFlight, either),
+        );
       isClosed = true;
       if (!isStopped && !signal.aborted) await calls.decideOpen();
       await calls.recorder.flush();

@@ -1,4 +1,4 @@
-import { quoted } from "../../core/defects.js";
+import { noSuchStep } from "../../core/decide/guards.js";
 import {
   type EffectCall,
   type EffectDecision,
@@ -6,7 +6,6 @@ import {
   type EffectOutcome,
   effectKey,
 } from "../../core/effects.js";
-import { LedgerError } from "../../core/errors.js";
 import type { Actor, StoredEvent } from "../../core/events.js";
 import { type HeldKey, heldKeys } from "../../core/left-effects.js";
 import { PLANNING_STEP } from "../../core/planning.js";
@@ -112,9 +111,7 @@ const startOf = async (ledger: Ledger, runId: string, { stepId, attempt }: Effec
     return Math.min(...workedSteps(step).map(({ effects }) => effects.firstSeq ?? run.seq + 1)) - 1;
   // The steps of the plan have taken its place.
   if (stepId === PLANNING_STEP) return 0;
-  throw new LedgerError("step_not_found", `Run "${runId}" has no step ${quoted(stepId)}.`, {
-    hint: `Its steps are listed by: runledger show ${runId}`,
-  });
+  throw noSuchStep(run, stepId);
 };
 
 type Found = {

@@ -4,6 +4,7 @@ import { workedStep } from "../../core/race.js";
 import { findStep, isActive, type Run, type WorkedStep } from "../../core/run.js";
 import type { WaitCall } from "../../core/waits.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { underEither } from "../../pev/under-either.js";
 import { type AttemptName, answered, childTold, OVER, type RecordedEffect } from "./recorded.js";
 
 type Outcome = NonNullable<RecordedEffect["outcome"]>;
@@ -121,7 +122,9 @@ export const createWaits = (options: WaitsOptions): Waits => {
         rejectAll(new Suspended());
         return;
       }
-      await ledger.changed(of.runId, run.seq, LOOK_MS, AbortSignal.any([wake.signal, signal]));
+      await underEither([wake.signal, signal], (either) =>
+        ledger.changed(of.runId, run.seq, LOOK_MS, either),
+      );
     }
     if (signal.aborted) rejectAll(signal.reason);
   };

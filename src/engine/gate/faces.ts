@@ -1,6 +1,8 @@
 import type { Caller } from "../../core/commands.js";
 import { type IntentView, type ListedPolicies, readCall, WaitCall } from "../../core/gate-calls.js";
 import type { Ledger } from "../../ledger/ledger.js";
+import { underEither } from "../../pev/under-either.js";
+import type { OpensKeys } from "../tracked/recording.js";
 import type { TrackedRuns } from "../tracked/tracked.js";
 import type { CallOptions, Gate, GateOf } from "./gate.js";
 import { untilDecided } from "./waiting.js";
@@ -21,7 +23,7 @@ export interface GateFaces {
 type Parts = {
   readonly ledger: Ledger;
   readonly intents: GateOf;
-  readonly trackedRuns: (caller: Caller) => TrackedRuns;
+  readonly trackedRuns: (caller: Caller, opens: OpensKeys) => TrackedRuns;
   readonly policies: () => ListedPolicies;
   /** Takes a checkpoint when the run has come to a boundary, as the settings say. */
   readonly signIfDue: (runId: string) => Promise<void>;
@@ -39,14 +41,16 @@ export const gateFaces = ({
 }: Parts): GateFaces => ({
   gate: (caller, options = {}) => {
     const gate = signing(intents(caller, options), signIfDue);
-    const runs = trackedRuns(caller);
+    const runs = trackedRuns(caller, options);
     return {
       ...gate,
       ...runs,
       waitForDecision: async (call) => {
         const { intentId, waitMs } = readCall("the question", WaitCall, call);
-        const over = options.gone === undefined ? interrupted : AbortSignal.any([interrupted, options.gone]);
-        return untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over);
+        const ends = options.gone === undefined ? [interrupted] : [interrupted, options.gone];
+        return underEither(ends, (over) =>
+          untilDecided(ledger, () => gate.getIntent({ intentId }), waitMs, over),
+        );
       },
       listPolicies: async () => policies(),
     };

@@ -16,12 +16,13 @@ import {
   readCall,
 } from "../../core/gate-calls.js";
 import { endedExecution } from "../../core/intent-view.js";
-import { type Intent, runOfIntent } from "../../core/intents.js";
+import { type Intent, isOpenIntent, runOfIntent } from "../../core/intents.js";
 import type { Run } from "../../core/run.js";
 import type { Ledger, SubmitOptions } from "../../ledger/ledger.js";
 import { type GateDuties, proposeTo } from "../../ledger/proposing.js";
 import { shownOf } from "../../ledger/shown-intent.js";
 import type { OrderTokenOf } from "../../ledger/tokens.js";
+import type { OpensKeys } from "../tracked/recording.js";
 import {
   type Execute,
   fetchOrder,
@@ -68,7 +69,7 @@ export type CallOptions = {
   readonly gone?: AbortSignal;
   /** Whoever calls sees no others in a list. */
   readonly opens?: Opens;
-};
+} & OpensKeys;
 
 export type GateOf = (caller: Caller, options?: CallOptions) => Gate;
 
@@ -95,7 +96,11 @@ export const createGate = (parts: Parts): GateOf => {
 const gateOf = (local: Local, caller: Caller, { callKey, opens }: CallOptions): Gate => {
   const { ledger, duties } = local;
   const keyed = callKey === undefined ? {} : { idempotencyKey: callKey };
-  const shown = (intent: Intent): Promise<IntentView> => shownOf(ledger, intent);
+  const shown = (intent: Intent): Promise<IntentView> => {
+    // What never happens any more is done by nobody: a host proposes for months.
+    if (!isOpenIntent(intent)) local.functions.delete(intent.intentId);
+    return shownOf(ledger, intent);
+  };
   const vote = async (
     decision: "approve" | "deny",
     { intentId, contentHash, reason = "", onBehalfOf = null }: ApproveCall,

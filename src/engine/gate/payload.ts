@@ -24,8 +24,9 @@ const PATH = /^\.{0,2}\//;
 /** Read by whoever proposes, so that a gate gets what it is about and no path. Throws `file_not_found`. */
 export const readPayload = async (given: PayloadGiven): Promise<PayloadSent> => {
   if (given instanceof ReadElsewhere) return given.payload as PayloadSent;
-  if (given instanceof URL) return fileAt(fileURLToPath(given));
-  if (typeof given === "string") return PATH.test(given) ? fileAt(given) : { type: "text", text: given };
+  if (given instanceof URL) return fileAt(fileURLToPath(given), "Name a file that is there and can be read.");
+  if (typeof given === "string")
+    return PATH.test(given) ? fileAt(given, TAKEN_FOR_PATH) : { type: "text", text: given };
   if (given instanceof Uint8Array) return sent("bytes", given);
   if (isText(given)) return { type: "text", text: given.text };
   const text = JSON.stringify(given);
@@ -38,7 +39,10 @@ export const readPayload = async (given: PayloadGiven): Promise<PayloadSent> => 
 const isText = (given: object | null): given is { readonly text: string } =>
   given !== null && "text" in given && typeof given.text === "string" && Object.keys(given).length === 1;
 
-const fileAt = async (path: string): Promise<PayloadSent> => {
+/** Who gave text did not mean a file. */
+const TAKEN_FOR_PATH = "Text that begins with ./ or / is a path; { text } is text whatever it looks like.";
+
+const fileAt = async (path: string, hint: string): Promise<PayloadSent> => {
   try {
     const { size } = await stat(path);
     if (size > limit.INTENT_PAYLOAD_BYTES) throw tooLarge(size);
@@ -46,7 +50,7 @@ const fileAt = async (path: string): Promise<PayloadSent> => {
   } catch (cause) {
     if (cause instanceof LedgerError) throw cause;
     throw new LedgerError("file_not_found", `The payload ${JSON.stringify(path)} cannot be read.`, {
-      hint: "Text that begins with ./ or / is a path; { text } is text whatever it looks like.",
+      hint,
       cause,
     });
   }

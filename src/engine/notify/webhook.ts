@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { request as plain, type RequestOptions } from "node:http";
 import { request as encrypted } from "node:https";
 import { addressesOf, callableIn } from "../../pev/network/addresses.js";
+import { underEither } from "../../pev/under-either.js";
 import type { Outcome } from "./deliveries.js";
 
 export type WebhookCall = {
@@ -34,17 +35,18 @@ export const callWebhook = async (call: WebhookCall): Promise<Outcome> => {
   const { url, secret, privateNetwork, signal } = call;
   if (secret === undefined || secret === "") return failed("its secret is not set");
   const { hostname } = new URL(url);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(call.timeoutMs)]);
-  try {
-    const addresses = await before(limit, addressesOf(hostname.replace(/^\[|\]$/g, "")));
-    if (addresses.length === 0) return failed(`${hostname} cannot be resolved`);
-    const address = callableIn(addresses, privateNetwork);
-    if (address === undefined)
-      return failed(`${hostname} has no address outside of this machine and its private network`);
-    return outcomeOf(await statusOf(call, address, secret, limit));
-  } catch (error) {
-    return failed(limit.aborted ? "it took too long" : whyOf(error));
-  }
+  return underEither([signal, AbortSignal.timeout(call.timeoutMs)], async (limit) => {
+    try {
+      const addresses = await before(limit, addressesOf(hostname.replace(/^\[|\]$/g, "")));
+      if (addresses.length === 0) return failed(`${hostname} cannot be resolved`);
+      const address = callableIn(addresses, privateNetwork);
+      if (address === undefined)
+        return failed(`${hostname} has no address outside of this machine and its private network`);
+      return outcomeOf(await statusOf(call, address, secret, limit));
+    } catch (error) {
+      return failed(limit.aborted ? "it took too long" : whyOf(error));
+    }
+  });
 };
 
 /** Looking a name up cannot be called off: nobody waits for it any longer. */

@@ -22,10 +22,14 @@ const readCron = (cron: string, timezone: string): Cron => {
     read.nextRun(new Date(0));
     return read;
   } catch (error) {
-    const said = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : String(error);
-    throw new LedgerError("settings_invalid", `The cron expression "${cron}" cannot be read: ${said}`, {
-      hint: "Minute, hour, day of the month, month, day of the week: 0 9 * * 1-5",
-    });
+    const said = (error instanceof Error ? error.message : String(error)).replace(/^CronPattern: /, "");
+    throw new LedgerError(
+      "settings_invalid",
+      `The cron expression "${cron}" cannot be read: ${said.replace(/\.?$/, ".")}`,
+      {
+        hint: "Minute, hour, day of the month, month, day of the week: 0 9 * * 1-5",
+      },
+    );
   }
 };
 

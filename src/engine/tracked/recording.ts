@@ -21,8 +21,13 @@ import type { TrackedParts, TrackedRuns } from "./tracked.js";
 
 type Recording = Pick<TrackedRuns, "startRun" | "recordEvent" | "recordArtifact" | "completeRun" | "failRun">;
 
+export type OpensKeys = {
+  /** Whether whoever calls may record that side effect; of any other it may only say that what its run has begun is done. */
+  readonly opensKey?: (sideEffectKey: string) => boolean;
+};
+
 /** What a client says of its own work. */
-export const recording = (parts: TrackedParts, caller: Caller): Recording => ({
+export const recording = (parts: TrackedParts, caller: Caller, { opensKey }: OpensKeys): Recording => ({
   startRun: async (input) => {
     const asked = readInput(StartRunInput, input, "startRun");
     const { idempotencyKey, parentRunId = null, runtime = null } = asked;
@@ -40,7 +45,9 @@ export const recording = (parts: TrackedParts, caller: Caller): Recording => ({
     const { runId, idempotencyKey, actorId = await agentOf(parts.ledger, runId) } = asked;
     const { happened } = asked;
     const event = { ...eventOf(asked), actorId, ...(happened === undefined ? {} : { happened }) };
-    return record(parts, caller, { runId, idempotencyKey, event });
+    const { sideEffectKey: key } = asked;
+    const endsOnly = key !== undefined && opensKey?.(key) === false;
+    return record(parts, caller, { runId, idempotencyKey, event, endsOnly });
   },
   recordArtifact: async (input) => {
     const asked = readInput(RecordArtifactInput, input, "recordArtifact");
@@ -82,15 +89,17 @@ type Asked = {
   readonly runId: string;
   readonly idempotencyKey: string | undefined;
   readonly event: CommandOf<"record_event">["event"];
+  readonly endsOnly?: boolean;
 };
 
 const record = async (
   { ledger, signIfDue }: TrackedParts,
   caller: Caller,
-  { runId, idempotencyKey, event }: Asked,
+  { runId, idempotencyKey, event, endsOnly = false }: Asked,
 ): Promise<RecordedEvent> => {
   const command = { type: "record_event", event } as const;
-  const { events } = await ledger.submit(runId, command, caller, under(idempotencyKey));
+  const asked = { ...under(idempotencyKey), ...(endsOnly && { endsOnly }) };
+  const { events } = await ledger.submit(runId, command, caller, asked);
   await signIfDue(runId);
   return recordedIn(events);
 };

@@ -21,7 +21,7 @@ import {
 import type { Verification } from "../../ledger/verify/verify.js";
 import { loadTracked, readInput, requireOwnRow } from "./asked.js";
 import type { ContextParts, ResumeContext } from "./context.js";
-import { recording } from "./recording.js";
+import { type OpensKeys, recording } from "./recording.js";
 import { resuming } from "./resuming.js";
 import { type ListedRunEvents, type RunTold, runEvents, tellRun } from "./told.js";
 import { type VerifiedRun, verifiedRun } from "./verified.js";
@@ -53,8 +53,8 @@ export type TrackedParts = ContextParts & {
   readonly verify: (runId: string) => Promise<Verification>;
 };
 
-export const trackedRuns = (parts: TrackedParts, caller: Caller): TrackedRuns => ({
-  ...recording(parts, caller),
+export const trackedRuns = (parts: TrackedParts, caller: Caller, opens: OpensKeys = {}): TrackedRuns => ({
+  ...recording(parts, caller, opens),
   ...resuming(parts, caller),
   getRun: async (input) => {
     const { runId } = readInput(RunInput, input, "getRun");

@@ -26,6 +26,7 @@ import { passedOverIn } from "../../core/passed-over.js";
 import { named, workedStep, workedSteps } from "../../core/race.js";
 import { findStep, type Run, type WorkedStep } from "../../core/run.js";
 import { hasTracking, trackedPacket } from "../../core/tracked-facts.js";
+import { tampered } from "../journal.js";
 import { isKeyTaken } from "../keys.js";
 import { CACHED_RUNS, READ_BATCH } from "../known.js";
 import type { Ledger } from "../ledger.js";
@@ -226,7 +227,13 @@ const follower = (ledger: Ledger) => {
       known !== undefined && known.seq <= run.seq ? known : { facts: followFacts(run), seq: 0, hash: "" };
     while (followed.seq < run.seq) {
       const count = Math.min(READ_BATCH, run.seq - followed.seq);
-      for (const event of await ledger.events(runId, followed.seq, count)) {
+      const events = await ledger.events(runId, followed.seq, count);
+      if (events.length === 0) {
+        // Asked for on and on they would never come: it was taken out meanwhile, which this throws, or its end is damaged.
+        await ledger.load(runId);
+        throw tampered(runId, followed.seq + 1);
+      }
+      for (const event of events) {
         followed.facts.take(event);
         followed.seq = event.seq;
         followed.hash = event.hash;

@@ -15,7 +15,7 @@ import {
   verifyReceipt,
 } from "../../core/receipts/verify.js";
 import type { Witness } from "../../core/receipts/witness.js";
-import type { PublishedKey, ReceiptStore, SigningKeys, Store } from "../../stores/store.js";
+import type { PublishedKey, ReceiptStore, Removal, SigningKeys, Store } from "../../stores/store.js";
 import { type KeptReceipt, readReceipt, type SignedReceipt } from "../receipts.js";
 import type { Add } from "./flaws.js";
 
@@ -63,10 +63,13 @@ export const checkReceipt = async (
   return true;
 };
 
-/** What is told by a receipt that this ledger signed, of a run that ended at this event. One that was brought came with the keys it is checked with. */
+/**
+ * What is told by a receipt that this ledger signed, of a run that ended at its last event or before: what was appended behind the
+ * end is no part of it. One that was brought came with the keys it is checked with.
+ */
 export const receiptFor = async (
   { ledgerId }: Pick<Store, "ledgerId">,
-  { runId, lastHash }: { readonly runId: string; readonly lastHash: string },
+  { runId, lastSeq, lastHash }: Pick<Removal, "lastSeq" | "lastHash"> & { readonly runId: string },
   { kept, trusted }: Pick<ReceiptSources, "kept"> & Pick<By, "trusted">,
 ): Promise<RunReceipt | undefined> => {
   const found = await readable(kept, runId, () => {});
@@ -75,8 +78,8 @@ export const receiptFor = async (
   if (!checked.verified || checked.statement.predicateType !== RECEIPT_TYPE) return undefined;
   const { predicate } = checked.statement;
   const { run, journal } = predicate;
-  const isOfIt = run.id === runId && journal.origin === ledgerId && journal.root === lastHash;
-  return isOfIt ? predicate : undefined;
+  const endsInIt = journal.last < lastSeq || (journal.last === lastSeq && journal.root === lastHash);
+  return run.id === runId && journal.origin === ledgerId && endsInIt ? predicate : undefined;
 };
 
 const readable = async (kept: ReceiptStore, runId: string, add: Add): Promise<KeptReceipt | undefined> => {

@@ -56,7 +56,7 @@ const checkRemoval = async (store: Store, removed: Removed, checking: Checking):
   const receipt = found === GONE ? await receiptFor(store, removed, signed) : undefined;
   if (receipt !== undefined) {
     checking.passOver(runId);
-    return requireKeysTold(store, receipt, add);
+    return requireKeysTold(store, removed, receipt, add);
   }
   if (typeof found === "string") return add("chain", found, { runId });
   if (found === null) return;
@@ -83,23 +83,38 @@ const requireKeysOf = async (store: Store, { run, rows, cipher }: ReadBundle, ad
 /** Of a run of which only the receipt is left: somebody who takes the archive away does not free what was done. */
 const requireKeysTold = async (
   store: Store,
-  { run, effects, intents }: RunReceipt,
+  removed: Removed,
+  receipt: RunReceipt,
   add: Add,
 ): Promise<void> => {
-  const { id: runId } = run;
+  const { runId } = removed;
+  const { effects, intents } = receipt;
   const isKept = async (scopes: readonly string[], key: string): Promise<boolean> =>
-    (await Promise.all(scopes.map((scope) => store.findKey(scope, key)))).some((row) => row !== undefined);
-  const ofIntents = new Set(intents.listed.map(({ destination, key }) => `${destination}:${key}`));
-  const scopes = [EFFECT_SCOPE, INTENT_SCOPE, leftKeysScope(runId)];
+    (await Promise.all(scopes.map((scope) => store.findKey(scope, key)))).some((row) => row?.runId === runId);
+  // Any other run took its keys itself: what it left beside them blocks nobody but those who go on from it.
+  const left = (await hadComeAsOurs(store, removed)) ? [leftKeysScope(runId)] : [];
+  const mayBeFree = givenBackIn(receipt);
   for (const { seq, key, outcome } of effects.listed) {
-    // Under the key of an intent it is as free as that one is.
-    if (outcome !== "done" || key === null || ofIntents.has(key) || intents.more > 0) continue;
-    if (!(await isKept(scopes, key)))
+    if (outcome !== "done" || key === null || mayBeFree(key)) continue;
+    if (!(await isKept([EFFECT_SCOPE, INTENT_SCOPE, ...left], key)))
       add("key", "The business key of its effect is not kept: it could happen again.", { runId, seq });
   }
   for (const { seq, destination, key, status } of intents.listed)
     if (status === "succeeded" && key !== null && !(await isKept([INTENT_SCOPE], `${destination}:${key}`)))
       add("key", "The key of its intent is not kept: it could happen again.", { runId, seq });
+};
+
+/**
+ * Ledgers of before gave a key back with the intent that had it, whatever its client had done under it; their receipts say no number
+ * of the way they were made in.
+ */
+const givenBackIn = ({ versions, intents }: RunReceipt): ((key: string) => boolean) => {
+  if (versions.statement !== undefined) return () => false;
+  const keys = intents.listed.flatMap(({ destination, key, status }) =>
+    key === null || status === "succeeded" ? [] : [`${destination}:${key}`],
+  );
+  const found = new Set(keys);
+  return (key) => found.has(key) || intents.more > 0;
 };
 
 /** Once it was taken out, only its archive says where a run came from; that one had come under our own id, only a sealed row. */

@@ -48,7 +48,8 @@ export const openProxy = async (
   server.on("clientError", (_error, client) => client.destroy());
   server.on("connection", keep);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    // For good: a connection that cannot be accepted later, for want of a file say, is no end of the worker.
+    server.on("error", reject);
     server.listen(socketFile, resolve);
   });
   return {

@@ -18,11 +18,35 @@ export const programPath = (program: string, cwd: string, path = SYSTEM_PATH): s
         .map((folder) => join(resolve(cwd, folder), program))
         .find(canStart);
 
+/** Why there is no such file, in words that follow a colon; "" when there is one. */
+export const whyNoProgram = (program: string, cwd: string, path?: string): string => {
+  if (programPath(program, cwd, path) !== undefined) return "";
+  if (!program.includes("/")) return "no folder of the PATH has it";
+  const file = resolve(cwd, program);
+  const isFile = isFileAt(file);
+  if (isFile === undefined) return "it is not there";
+  if (!isFile) return "it is no file";
+  if (!isProgram(file)) return "it is not executable (chmod +x)";
+  return `its first line names ${interpreterOf(file)}, which cannot be started`;
+};
+
+/** Undefined where nothing is to be reached. */
+const isFileAt = (file: string): boolean | undefined => {
+  try {
+    return statSync(file).isFile();
+  } catch {
+    return undefined;
+  }
+};
+
 const canStart = (file: string): boolean => {
   if (!isProgram(file)) return false;
-  const [, interpreter] = /^#![ \t]*([^ \t\n]+)/.exec(firstBytes(file)) ?? [];
+  const interpreter = interpreterOf(file);
   return interpreter === undefined || isProgram(interpreter);
 };
+
+const interpreterOf = (file: string): string | undefined =>
+  /^#![ \t]*([^ \t\n]+)/.exec(firstBytes(file))?.[1];
 
 const isProgram = (file: string): boolean => {
   try {

@@ -110,9 +110,15 @@ const defectLines = (defects: unknown): readonly string[] =>
   Array.isArray(defects)
     ? defects.map(
         ({ where, path, found, expected }: Told) =>
-          `${where === undefined ? "" : `${where}: `}${path}: found ${found}, expected ${expected}`,
+          `${placed(where, path)}: found ${found}, expected ${expected}`,
       )
     : [];
+
+/** A change is named by its key, and needs it once. */
+const placed = (where: string | undefined, path: string): string => {
+  if (where === undefined) return path;
+  return where.startsWith(`${path} `) ? where : `${where}: ${path}`;
+};
 
 const pathLines = (paths: unknown, message: string): readonly string[] =>
   Array.isArray(paths) && !paths.every((path) => message.includes(path)) ? paths : [];

@@ -1,5 +1,5 @@
 import {
-  formatDuration,
+  counted,
   isOver,
   isRaced,
   protectedAs,
@@ -32,7 +32,12 @@ const STYLES: Readonly<Record<string, Style>> = {
   failed: "red",
   unmet: "red",
   interrupted: "red",
+  undriven: "yellow",
   "awaits agent": "blue",
+  "asks you": "yellow",
+  working: "blue",
+  verifying: "blue",
+  begun: "yellow",
   quarantined: "red",
   blocked: "red",
   denied: "red",
@@ -43,30 +48,25 @@ const STYLES: Readonly<Record<string, Style>> = {
   decomposed: "yellow",
   reported: "yellow",
   running: "blue",
-  in_progress: "blue",
   ordered: "blue",
   open: "blue",
   asked: "yellow",
   done: "green",
   racing: "blue",
   cancelled: "grey",
-  verify_pending: "blue",
   planning: "grey",
   pending: "grey",
   unchecked: "grey",
 };
 
 /** A status in its colour, and what has it. */
-export const statusCell = (status: string, of?: string): Cell => ({
-  text: of === undefined ? status : `${status}: ${of}`,
-  style: STYLES[status] ?? "grey",
-});
+export const statusCell = (status: string, of?: string): Cell => {
+  const style = STYLES[status] ?? "grey";
+  return of === undefined ? { text: status, style, whole: true } : { text: `${status}: ${of}`, style };
+};
 
 export const statusMark = (output: Output, status: string): string =>
   paint(output, STYLES[status] ?? "grey", status);
-
-export const agoOf = (iso: string): string =>
-  `${formatDuration(Math.max(0, Date.now() - Date.parse(iso)))} ago`;
 
 /** The one form of a moment: as recorded, UTC. */
 export const timeOf = (iso: string): string => iso.replace("T", " ");
@@ -130,8 +130,11 @@ export const progressLine = (output: Output, event: StoredEvent): string | null 
   if (event.type === "policy_decision_applied" && event.payload.decision.action === "escalate") return null;
   if (event.type === "plan_attached") return null;
   const { style, mark, text } = eventTold(event);
-  return `${paint(output, style, mark)} ${brief(text, 160)}`;
+  return `${paint(output, style, mark)} ${brief(text, output.live ? PROGRESS_CHARS : Number.POSITIVE_INFINITY)}`;
 };
+
+/** Two lines of a usual terminal. Where nobody watches nothing is cut: a command in a line may be what is looked for. */
+const PROGRESS_CHARS = 160;
 
 const line = (style: EventTold["style"], mark: string, text: string): EventTold => ({ style, mark, text });
 
@@ -222,7 +225,7 @@ type OfEvent<T extends StoredEvent["type"]> = Extract<StoredEvent, { type: T }>[
 const planTold = (event: Extract<StoredEvent, { type: "plan_requested" | "plan_attached" }>): string =>
   event.type === "plan_requested"
     ? `${event.payload.step.ownerAgent} is to make the plan`
-    : `a plan of ${event.payload.plan.steps.length} steps`;
+    : `a plan of ${counted(event.payload.plan.steps.length, "step")}`;
 
 type OfStep = { readonly payload: { readonly stepId: string; readonly candidate?: number | undefined } };
 

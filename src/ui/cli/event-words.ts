@@ -1,4 +1,4 @@
-import { amountWords, type Budget, budgetKinds, type StoredEvent } from "../../index.js";
+import { amountWords, type Budget, budgetKinds, counted, type StoredEvent } from "../../index.js";
 import type { paint } from "./output.js";
 
 export type EventTold = {
@@ -82,7 +82,7 @@ export const trackedTold = (event: TrackedEvent): EventTold => {
       return {
         style: "blue",
         mark: "▶",
-        text: `resumed from ${from}; ${blockedKeys} side effects are blocked`,
+        text: `resumed from ${from}; ${counted(blockedKeys, "side effect")} ${blockedKeys === 1 ? "is" : "are"} blocked`,
       };
     }
   }

@@ -1,9 +1,10 @@
 import type { IntentView } from "../../index.js";
 import { times } from "../../index.js";
-import { agoOf, statusCell, timeOf } from "./describe.js";
+import { statusCell, timeOf } from "./describe.js";
 import { textIn } from "./intent-payload.js";
 import { type Output, printLine, safe } from "./output.js";
 import { type Cell, printTable } from "./table.js";
+import { agoOf } from "./time-cells.js";
 
 type Fact = readonly [name: string, value: Cell];
 

@@ -1,5 +1,5 @@
 import type { StoredEvent } from "../../index.js";
-import { times } from "../../index.js";
+import { counted, times } from "../../index.js";
 import type { EventTold } from "./event-words.js";
 
 const TYPES = [
@@ -33,7 +33,7 @@ export const intentTold = (event: IntentEvent): EventTold => {
       return line(isBlocked ? "red" : "grey", isBlocked ? "✘" : "·", `policy ${id}: ${detail}`);
     }
     case "approval_requested":
-      return line("yellow", "!", `waits for ${event.payload.approvalsNeeded} approval(s)`);
+      return line("yellow", "!", `waits for ${counted(event.payload.approvalsNeeded, "approval")}`);
     case "intent_approved":
       return line("green", "✔", `approved by ${event.actor.name}${reasonOf(event.payload.reason)}`);
     case "intent_denied":

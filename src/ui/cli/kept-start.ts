@@ -1,8 +1,9 @@
 // How an installed command line starts: the program is one script, and what V8 compiled of it is kept beside it for the next process
 // (docs/adr/0060). build/bundle.mjs puts this in the place of start.ts, which runs as it is from the sources.
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cachedDataVersionTag } from "node:v8";
 import { Script } from "node:vm";
@@ -57,7 +58,7 @@ const keptIn = (file: string): Buffer | undefined => {
 
 /** Whole or not at all. Where we may not write beside the program, each process compiles it again. */
 const keep = (file: string, script: Script): void => {
-  const draft = `${file}.${randomUUID()}`;
+  const draft = `${file}.${process.pid}.${randomUUID()}`;
   let opened: number;
   try {
     opened = openSync(draft, "wx", 0o644);
@@ -70,9 +71,31 @@ const keep = (file: string, script: Script): void => {
     checksum.writeUInt32LE(crc32(code));
     writeFileSync(opened, Buffer.concat([code, checksum]));
     renameSync(draft, file);
+    removeLeft(dirname(file));
   } catch {
     rmSync(draft, { force: true });
   } finally {
     closeSync(opened);
+  }
+};
+
+const DRAFT = /\.kept\.(\d+)\.[0-9a-f-]{36}$/;
+
+/**
+ * Drafts of processes that were killed while they wrote. One at work on another machine, in the same folder, may be taken for dead:
+ * then it keeps nothing this time.
+ */
+const removeLeft = (folder: string): void => {
+  for (const name of readdirSync(folder)) {
+    const [, pid] = DRAFT.exec(name) ?? [];
+    if (pid !== undefined && isDead(Number(pid))) rmSync(join(folder, name), { force: true });
+  }
+};
+
+const isDead = (pid: number): boolean => {
+  try {
+    return !process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 };

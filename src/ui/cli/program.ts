@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import type { ReadStream, WriteStream } from "node:tty";
 import { Command as Cli } from "commander";
-import type { Caller, RunLedger } from "../../index.js";
+import type { Caller, RunLedger, TerminalName } from "../../index.js";
 import { complain } from "./complain.js";
 import { readTyped } from "./completion/typed.js";
 import { EXIT } from "./exit-codes.js";
@@ -195,5 +195,7 @@ const wantsColour = (terminal: Terminal): boolean => {
 };
 
 /** A person at the terminal; the session is a flag. */
-export const personOf = (app: RunLedger, { shared }: Bench): Caller =>
-  app.issue({ name: `${userInfo().username}@terminal`, role: "human", sessionKey: shared.session });
+export const personOf = (app: RunLedger, { shared }: Bench): Caller => {
+  const name: TerminalName = `${userInfo().username}@terminal`;
+  return app.issue({ name, role: "human", sessionKey: shared.session });
+};

@@ -7,6 +7,10 @@ type Plain = {
   readonly id?: true;
   /** A number that stands below others. */
   readonly right?: true;
+  /** Says the same in fewer letters, for where the table is wider than its terminal. */
+  readonly short?: string;
+  /** A word or a time, which says nothing any more once it is cut: all else gives way first. */
+  readonly whole?: true;
 };
 
 /** One cell: text of anybody, made harmless and put on one line here. */
@@ -28,6 +32,8 @@ const GAP = 2;
 const TEXT_MIN = 30;
 const ID_MIN = 13;
 const CELL_MIN = 4;
+/** Eight digits of an id still tell one from all others of a ledger. */
+const ID_LEAST = 9;
 
 /**
  * The one table of every command: columns aligned by what a terminal shows, the last one as long as it is. Cut to the
@@ -38,9 +44,12 @@ export const printTable = async (output: Output, { head, rows, empty, wrap }: Ta
     say(output, empty);
     return;
   }
-  const lines = [...(head === undefined ? [] : [head.map(asHead)]), ...rows].map((row) => row.map(plain));
-  const measure = await measureFor(lines);
-  const widths = fitted(naturalWidths(lines, measure), lines, output.columns);
+  const full = [...(head === undefined ? [] : [head.map(asHead)]), ...rows].map((row) => row.map(plain));
+  const measure = await measureFor(full);
+  const { columns = Number.POSITIVE_INFINITY } = output;
+  const lines =
+    across(naturalWidths(full, measure)) <= columns ? full : full.map((line) => line.map(shorter));
+  const widths = fitted(naturalWidths(lines, measure), lines, columns);
   for (const line of lines)
     for (const part of wrap === true ? wrapped(line, widths, measure) : [line])
       printLine(output, laidOut(output, part, widths, measure));
@@ -73,11 +82,23 @@ export const printRow = async (
   cells: readonly Cell[],
   widths: readonly number[],
 ): Promise<void> => {
-  const line = cells.map(plain);
+  const full = cells.map(plain);
+  const { columns = Number.POSITIVE_INFINITY } = output;
+  // Decided by what is given, or rows of one table would differ.
+  const isTight = across([...widths, TEXT_MIN]) > columns;
+  const line = isTight ? full.map(shorter) : full;
   const measure = await measureFor([line]);
-  const own = line.map(({ text }, at) => Math.max(widths[at] ?? 0, measure(text)));
-  printLine(output, laidOut(output, line, fitted(own, [line], output.columns), measure));
+  const own = line.map(({ text, short }, at) =>
+    isTight && short !== undefined ? measure(text) : Math.max(widths[at] ?? 0, measure(text)),
+  );
+  printLine(output, laidOut(output, line, fitted(own, [line], columns), measure));
 };
+
+const shorter = (cell: Plain): Plain => ({ ...cell, text: cell.short ?? cell.text });
+
+/** Columns of a whole line. */
+const across = (widths: readonly number[]): number =>
+  widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1));
 
 type Measure = (text: string) => number;
 
@@ -105,16 +126,16 @@ const naturalWidths = (lines: readonly (readonly Plain[])[], measure: Measure): 
   return widths;
 };
 
-/** Long texts give way first, then ids, then whatever is widest. */
+/** Long texts give way first, then ids, then whatever is widest; what must stay whole does so last. */
 const fitted = (
   natural: readonly number[],
   lines: readonly (readonly Plain[])[],
-  columns: number | undefined,
+  columns: number,
 ): readonly number[] => {
   const widths = [...natural];
-  if (columns === undefined) return widths;
   const isId = widths.map((_, at) => lines.some((line) => line[at]?.id === true));
-  let over = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)) - columns;
+  const isText = widths.map((_, at) => !isId[at] && !lines.some((line) => line[at]?.whole === true));
+  let over = across(widths) - columns;
   const shrink = (least: number, may: (at: number) => boolean): void => {
     while (over > 0) {
       const [at, width] = widths.reduce(
@@ -126,9 +147,10 @@ const fitted = (
       over -= 1;
     }
   };
-  shrink(TEXT_MIN, (at) => isId[at] === false);
+  shrink(TEXT_MIN, (at) => isText[at] === true);
   shrink(ID_MIN, (at) => isId[at] === true);
-  shrink(CELL_MIN, (at) => isId[at] === false);
+  shrink(CELL_MIN, (at) => isText[at] === true);
+  shrink(ID_LEAST, (at) => isId[at] === true);
   shrink(1, () => true);
   return widths;
 };

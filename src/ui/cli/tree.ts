@@ -38,10 +38,11 @@ export const growTree = (cli: Cli, register: Register): void => {
   addRunCommands(cli, register);
   addPlanCommands(cli, register);
   addActCommands(cli, register);
+  // First those of its group that are typed daily.
+  addLookCommands(cli, register);
   addPromiseCommands(cli, register);
   addCheckpointCommands(cli, register);
   addTrackedCommands(cli, register);
-  addLookCommands(cli, register);
   addServeCommands(cli, register);
   addAgentCommands(cli, register);
   addSdkKeyCommands(cli, register);

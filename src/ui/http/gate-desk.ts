@@ -1,7 +1,6 @@
 import {
   type GateMethod,
   gateRoutes,
-  isBeginning,
   isWithin,
   LedgerError,
   type OpenedSdkKey,
@@ -45,7 +44,8 @@ export const answerGate = async (
     requireName(opened, question);
     requireItsWord(opened, question);
     const opens: Opens = ({ destination, policy }) => isOpen(opened.key, destination, policy);
-    const gate = app.gate(opened.caller, { callKey: question.callKey, gone, opens });
+    const opensKey = (sideEffectKey: string): boolean => isOpenKey(opened.key, sideEffectKey);
+    const gate = app.gate(opened.caller, { callKey: question.callKey, gone, opens, opensKey });
     await requireWithin(opened, question, gate);
     const answer = await called(gate, question);
     // A key that was revoked while this waited is told nothing.
@@ -91,7 +91,7 @@ const requireItsWord = ({ key }: OpenedSdkKey, { method, input }: GateQuestion):
   });
 };
 
-/** What a proposal names itself, of an intent that is there what it was proposed with, and of a side effect whose it would be. */
+/** What a proposal names itself, and of an intent that is there what it was proposed with. */
 const requireWithin = async (
   { key }: OpenedSdkKey,
   { method, input }: GateQuestion,
@@ -99,37 +99,28 @@ const requireWithin = async (
 ): Promise<void> => {
   if (key.destinations === null && key.policies === null) return;
   if (method === "propose") return requireOpen(key, textOf(input.destination), textOf(input.policy));
-  if (method === "recordEvent") return requireOpenKey(key, input, gate);
   if (typeof input.intentId !== "string") return;
   const { destination, policy } = await gate.getIntent({ intentId: input.intentId });
   requireOpen(key, destination, policy.id);
 };
 
 /** Recorded, it would keep for good whoever may propose it from doing it. A name may hold colons, so any part before one counts. */
-const requireOpenKey = async (key: OpenedSdkKey["key"], input: Facts, gate: Gate): Promise<void> => {
-  const parts = textOf(input.sideEffectKey)?.split(":") ?? [];
+const isOpenKey = ({ destinations }: OpenedSdkKey["key"], sideEffectKey: string): boolean => {
+  const parts = sideEffectKey.split(":");
   const names = parts.slice(1).map((_, end) => parts.slice(0, end + 1).join(":"));
-  if (names.length === 0 || names.some((name) => isWithin(key.destinations, name))) return;
-  if (!(await isEndOfBegun(input, gate))) throw notOpened();
-};
-
-/** It takes no key that is free: unsaid, what was begun would stay in doubt for good. */
-const isEndOfBegun = async (input: Facts, gate: Gate): Promise<boolean> => {
-  const [runId, eventType, sideEffectKey] = [input.runId, input.eventType, input.sideEffectKey].map(textOf);
-  if (!runId || !eventType || !sideEffectKey || isBeginning(eventType)) return false;
-  return (await gate.getRun({ runId })).run.begunSideEffects.includes(sideEffectKey);
+  return names.length === 0 || names.some((name) => isWithin(destinations, name));
 };
 
 const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
 const requireOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): void => {
-  if (!isOpen(key, destination, policy)) throw notOpened();
+  if (isOpen(key, destination, policy)) return;
+  throw new LedgerError(
+    "access_denied",
+    "This SDK key does not open that destination, or not under that policy.",
+    { hint: "`runledger sdk-key list` tells what it opens." },
+  );
 };
-
-const notOpened = (): LedgerError =>
-  new LedgerError("access_denied", "This SDK key does not open that destination, or not under that policy.", {
-    hint: "`runledger sdk-key list` tells what it opens.",
-  });
 
 const isOpen = (key: OpenedSdkKey["key"], destination: string | null, policy: string | null): boolean =>
   isWithin(key.destinations, destination) && isWithin(key.policies, policy);

@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { LedgerError } from "../../index.js";
+import { boundConnections } from "./bounded.js";
 
 export type Listening = {
   /** Where it is reached, without a path. */
@@ -36,7 +37,7 @@ export const listen = async (
   address: Address,
 ): Promise<Listening> => {
   const server = createAdaptorServer({ fetch, serverOptions: PATIENCE }) as Server;
-  server.maxConnections = CONNECTIONS_MAX;
+  boundConnections(server, CONNECTIONS_MAX);
   await listening(server, address);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   return {
@@ -53,7 +54,8 @@ export const listen = async (
 
 const listening = (server: Server, { host, port }: Address): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once("error", (cause: NodeJS.ErrnoException) =>
+    // For good: a connection that cannot be accepted later, for want of a file say, is no end of the server.
+    server.on("error", (cause: NodeJS.ErrnoException) =>
       reject(
         new LedgerError(
           "address_unavailable",

@@ -139,8 +139,8 @@ const rows: { readonly [C in CommandCase]: Row } = {
   }),
   decide_effect: drivenHere({
     ...absent,
-    running: "effect_not_open",
-    ...paused("effect_not_open"),
+    running: "effect_not_found",
+    ...paused("effect_not_found"),
     ...ended,
   }),
   seal_checkpoint: drivenHere({

@@ -81,7 +81,7 @@ const rows: { readonly [C in CommandCase]: Row } = {
     "in_progress open": ["effect_intended"],
     "racing open": ["effect_intended"],
   },
-  decide_effect: every("effect_not_open"),
+  decide_effect: every("effect_not_found"),
   seal_checkpoint: {
     ...every("step_not_in_progress"),
     "in_progress open": ["checkpoint_sealed"],

@@ -2,6 +2,7 @@ import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { LedgerError, type RunLedger, verifyAt } from "../../../src/index.js";
 import { agentOf, gatedProject, personOf, SESSION } from "../../helpers/gated.js";
@@ -108,10 +109,8 @@ describe("a bundle that names the ledger it arrives at", () => {
     await twin.noteRefusal({ error, tool: "execute", by: agentOf(twin, "other"), runId });
     expect((await twin.ledger.load(runId)).seq).toBe(had.seq + 1);
     await expect(importInto(app, await bundleOf(twin, runId))).rejects.toMatchObject({
-      code: "bundle_invalid",
-      message: expect.stringMatching(
-        `its run is not as it went from here, where it ended at event ${had.seq}.$`,
-      ),
+      code: "run_exists",
+      message: expect.stringMatching(`where it ended at event ${had.seq}; this is another one.$`),
     });
     await importInto(app, gunzipSync(await readFile(archive ?? "")).toString());
     expect((await app.view(runId)).origin).toBeNull();
@@ -140,7 +139,10 @@ describe("a bundle that names the ledger it arrives at", () => {
       expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [] });
       const bundle = gunzipSync(await readFile(archive ?? "")).toString();
       const said = bundle.replace(`"ledgerId":"${ledgerId}"`, `"ledgerId":"${FOREIGN}"`);
-      await expect(importInto(app, said)).rejects.toMatchObject({ code: "bundle_invalid" });
+      await expect(importInto(app, said)).rejects.toMatchObject({
+        code: "run_exists",
+        message: expect.stringMatching(`as one of ledger ${ledgerId}, and the bundle says otherwise.$`),
+      });
       expect(await importInto(app, bundle)).toMatchObject({ arrived: true });
       expect((await app.view(runId)).origin).toMatchObject({ ledgerId });
       await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
@@ -148,7 +150,33 @@ describe("a bundle that names the ledger it arrives at", () => {
     }
   });
 
-  it("is another ledger's also where it was gone on with here, taken out, and then names this one", async () => {
+  it("left its keys behind where its archive is gone too, which is missed only for those that it had left", async () => {
+    const { app, twin, folder, clock } = await twins(async (first) => {
+      const { runId } = await leadOf(first).startRun(JOB);
+      await leadOf(first).completeRun({ runId });
+      await first.receipt(runId);
+    });
+    const { runId } = await leadOf(twin).startRun(JOB);
+    const paid = { sideEffectClass: "payment", sideEffectKey: "pay-1" } as const;
+    await leadOf(twin).recordEvent({ runId, ...paid, eventType: "tool_call_finished" });
+    await leadOf(twin).completeRun({ runId });
+    await twin.receipt(runId);
+    await importInto(app, await bundleOf(twin, runId));
+    clock.aheadMs = 25 * 3_600_000;
+    for (const { archive } of (await app.prune({ keep: 0 })).runs) await rm(archive ?? "");
+    const env = { ...process.env, XDG_DATA_HOME: join(folder, "data") };
+    expect(await verifyAt({ projectDir: folder, env })).toMatchObject({
+      flaws: [],
+      unread: expect.arrayContaining([{ runId, because: "gone" }]),
+    });
+    const db = new Database(join(app.dataDir, "ledger.db"));
+    expect(db.prepare("DELETE FROM keys WHERE key = 'pay-1'").run().changes).toBe(1);
+    db.close();
+    const { flaws } = await verifyAt({ projectDir: folder, env });
+    expect(flaws.map(({ kind, runId: of }) => [kind, of])).toEqual([["key", runId]]);
+  });
+
+  it("is another ledger's also where it was gone on with here and taken out: it comes back as no other one's", async () => {
     const { app, clock } = await twins(async () => undefined);
     const there = await (await gatedProject()).open();
     const { runId } = await leadOf(there).startRun(JOB);
@@ -158,9 +186,39 @@ describe("a bundle that names the ledger it arrives at", () => {
     clock.aheadMs = 25 * 3_600_000;
     const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
     const bundle = gunzipSync(await readFile(archive ?? "")).toString();
-    const own = `"ledgerId":"${app.ledger.store.ledgerId}"`;
-    await importInto(app, bundle.replace(`"ledgerId":"${there.ledger.store.ledgerId}"`, own));
-    expect((await app.view(runId)).origin).not.toBeNull();
+    const [ours, theirs] = [app, there].map(({ ledger }) => `"ledgerId":"${ledger.store.ledgerId}"`);
+    await expect(importInto(app, bundle.replace(theirs ?? "", ours ?? ""))).rejects.toMatchObject({
+      code: "run_exists",
+    });
+    await importInto(app, bundle);
+    expect((await app.view(runId)).origin).toMatchObject({ ledgerId: there.ledger.store.ledgerId });
     await expect(app.receipt(runId)).rejects.toMatchObject({ code: "receipt_elsewhere" });
+  });
+
+  it("stays this ledger's own: neither another ledger's name nor more to tell is taken for what was taken out", async () => {
+    const { app, twin, folder, clock, had } = await twins(async (first) => {
+      const { runId } = await leadOf(first).startRun(JOB);
+      const paid = { sideEffectClass: "payment", sideEffectKey: "pay-1" } as const;
+      await leadOf(first).recordEvent({ runId, ...paid, eventType: "tool_call_finished" });
+      await leadOf(first).completeRun({ runId });
+      await first.receipt(runId);
+      return { runId };
+    });
+    const { runId } = had;
+    clock.aheadMs = 25 * 3_600_000;
+    const [{ archive = null } = {}] = (await app.prune({ keep: 0 })).runs;
+    const { ledgerId } = app.ledger.store;
+    const whole = gunzipSync(await readFile(archive ?? "")).toString();
+    const bare = whole.replace(/\n\{"line":"receipt".*\n$/, "\n").replace(',"receipt":true', "");
+    const foreign = bare.replace(`"ledgerId":"${ledgerId}"`, `"ledgerId":"${FOREIGN}"`);
+    expect(foreign).not.toBe(bare);
+    const error = new LedgerError("access_denied", "No.");
+    await twin.noteRefusal({ error, tool: "execute", by: agentOf(twin, "other"), runId });
+    for (const bundle of [foreign, await bundleOf(twin, runId)])
+      await expect(importInto(app, bundle)).rejects.toMatchObject({ code: "run_exists" });
+    expect(await importInto(app, whole)).toMatchObject({ arrived: true, receipt: { ledgerId } });
+    expect((await app.view(runId)).origin).toBeNull();
+    const env = { ...process.env, XDG_DATA_HOME: join(folder, "data") };
+    expect(await verifyAt({ projectDir: folder, env })).toMatchObject({ flaws: [], receipts: 1 });
   });
 });

@@ -6,6 +6,7 @@ import { sha256 } from "../../../src/core/canonical.js";
 import type { EffectCall } from "../../../src/core/effects.js";
 import { findKnown } from "../../../src/engine/effects/known.js";
 import { NotExecuted, type RunLedger } from "../../../src/index.js";
+import { collectGarbage } from "../../helpers/garbage.js";
 import { agentOf, gatedProject, openRun, personOf, SESSION } from "../../helpers/gated.js";
 
 const ORDER_MS = 900_000;
@@ -98,6 +99,20 @@ describe("an intent in process", () => {
     });
     expect(other).toMatchObject({ status: "skipped", result: { imported: 847 }, first: { intentId } });
     expect(calls).toHaveLength(1);
+  });
+
+  it("that never happens any more is let go of with its function, by a host that goes on", async () => {
+    const { terms, agent, ada } = await scene();
+    let execute: (() => number) | undefined = () => 1;
+    const held = new WeakRef(execute);
+    const { intentId } = await agent.propose({ ...terms, policy: "ask-first", execute });
+    execute = undefined;
+    collectGarbage();
+    expect(held.deref()).toBeDefined();
+    expect(await ada.reject({ intentId, reason: "no" })).toMatchObject({ status: "denied" });
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(held.deref()).toBeUndefined();
   });
 
   it("that throws leaves open whether it happened, and nobody does it again before a person has said", async () => {

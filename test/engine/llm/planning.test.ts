@@ -118,7 +118,7 @@ describe("a goal in plain words", () => {
       "runledger.yaml": `agents: ${agents}\nplanner: lead\ntrustPlans: true\n`,
     });
     const { err } = await desk.type("run", "--goal", "sums");
-    expect(err).toContain("was refused 2 times");
+    expect(err).toContain("was refused in attempt 2");
   });
 
   it("is given no plan whose held-out tests agents would see, whoever brings it", async () => {

@@ -141,22 +141,88 @@ describe("A side effect that was begun", () => {
   });
 
   it("is not undone by another worker of its run, whose own beginning was skipped, before that one resumes it", async () => {
-    const { app, runs, started, begin, end, blocked, holds } = await scene();
+    const { app, runs, started, begin, end, holds } = await scene();
     const runId = await started();
-    const other = app.trackedRuns(agentOf(app, "other"));
-    const said = { runId, eventType: "tool_call_started", actorId: "one" } as const;
-    const mine = { ...said, ...importing };
+    const [other, third] = [app.trackedRuns(agentOf(app, "other")), app.trackedRuns(agentOf(app, "third"))];
+    const mine = { runId, eventType: "tool_call_started", actorId: "one", ...importing } as const;
     await runs.recordEvent(mine);
     expect(await other.recordEvent(mine)).toMatchObject({ status: "skipped" });
     await expect(end(runId, false, other)).rejects.toMatchObject({ code: "effect_not_open" });
     // Two that share a credential tell themselves apart by their actorId.
     await expect(end(runId, false)).rejects.toMatchObject({ code: "effect_not_open" });
+    // Resumed by somebody else, it may be under way all the same.
+    expect((await third.resumeRun({ runId })).blockedSideEffectKeys).toEqual(new Set([KEY]));
+    for (const as of [other, runs])
+      await expect(end(runId, false, as)).rejects.toMatchObject({ code: "effect_not_open" });
     expect(await begin(await started())).toMatchObject({ status: "skipped" });
     await holds(runId);
-    expect(await blocked(runId)).toEqual(new Set([KEY]));
+    await other.resumeRun({ runId });
     await end(runId, false, other);
     expect(await begin(await started())).toMatchObject({ status: "recorded" });
     await holds(runId);
+  });
+
+  it("stays the word of the worker that began it, and of each that resumed its run since", async () => {
+    const { app, runs, started, begin, end, holds } = await scene();
+    const resumers = ["second", "third"].map((name) => app.trackedRuns(agentOf(app, name)));
+    for (const teller of [runs, ...resumers]) {
+      const runId = await started();
+      const begun = { runId, eventType: "tool_call_started", ...importing } as const;
+      expect(await begin(runId)).toMatchObject({ status: "recorded" });
+      for (const resumer of [...resumers, ...resumers]) await resumer.resumeRun({ runId });
+      const { begun: told } = await runs.resumeRun({ runId });
+      const by = { name: "importer", actorId: "enricher" };
+      expect(told).toMatchObject([{ key: KEY, by, resumedBy: ["second", "third"] }]);
+      await end(runId, false, teller);
+      expect((await runs.recordEvent(begun)).status).toBe("recorded");
+      await end(runId, false);
+      await holds(runId);
+    }
+  });
+
+  it("by a worker that was there before somebody resumed is not undone with what that one begins and undoes", async () => {
+    const { app, runs, started, begin, end, asked, holds, gate } = await scene();
+    const [first, second] = [await started(), await started()];
+    const { intentId } = await gate.propose({ ...asked, runId: first, idempotent: true });
+    const [other, third] = [app.trackedRuns(agentOf(app, "other")), app.trackedRuns(agentOf(app, "third"))];
+    await begin(first);
+    await third.resumeRun({ runId: first });
+    await other.recordEvent({ runId: first, eventType: "tool_call_started", ...importing });
+    await end(first, false, other);
+    await gate.cancel({ intentId, reason: "not now" });
+    expect(await begin(second)).toMatchObject({ status: "skipped", first: { runId: first } });
+    await holds(first, second);
+    await end(first, false, third);
+    expect((await runs.getRun({ runId: first })).run).toMatchObject({ begunSideEffects: [] });
+    expect(await begin(second)).toMatchObject({ status: "recorded" });
+  });
+
+  it("is said to be done, and nothing more, by whoever may not do it, and that is answered again", async () => {
+    const { app, started, begin, end, holds } = await scene();
+    const [first, second] = [await started(), await started()];
+    const narrow = app.gate(agentOf(app), { opensKey: (key) => key !== KEY });
+    const said = { runId: first, eventType: "tool_call_finished", ...importing } as const;
+    const requireRefused = async (): Promise<void> => {
+      for (const other of [
+        { ...said, eventType: "tool_call_started" } as const,
+        { ...said, happened: false },
+        { ...said, sideEffectClass: "payment" } as const,
+      ])
+        await expect(narrow.recordEvent(other)).rejects.toMatchObject({ code: "access_denied" });
+    };
+    await requireRefused();
+    await expect(end(first, undefined, narrow)).rejects.toMatchObject({ code: "access_denied" });
+    await begin(first);
+    await requireRefused();
+    expect(await begin(second)).toMatchObject({ status: "skipped" });
+    const done = await narrow.recordEvent({ ...said, idempotencyKey: "end" });
+    expect(done).toMatchObject({ status: "recorded" });
+    expect(await narrow.recordEvent({ ...said, idempotencyKey: "end" })).toEqual(done);
+    await expect(end(first, undefined, narrow)).rejects.toMatchObject({ code: "access_denied" });
+    expect(await narrow.recordEvent({ ...said, sideEffectKey: "crm.import:batch-2" })).toMatchObject({
+      status: "recorded",
+    });
+    await holds(first, second);
   });
 
   it("in a journal of before has no key that its ended intent gave back, and is done though begun twice", async () => {

@@ -89,6 +89,13 @@ export const lists = ({ store, another, itNeeding }: Suite): void => {
     expect(await ids({ waiting: true })).toEqual([]);
   });
 
+  it("tells those that have steps from those that have none", async () => {
+    await store().append(batchOf("a", 1, { projection: { ...projection, stepsTotal: 0 } }));
+    expect(await ids({ planned: false })).toEqual(["a"]);
+    expect(await ids({ planned: true })).toEqual(["b", "d", "c"]);
+    expect(await ids({ planned: false, statuses: ["paused"] })).toEqual([]);
+  });
+
   it("counts what such a list has", async () => {
     await store().append(batchOf("a", 1, { projection: { ...projection, blocker: "Waits for Ada." } }));
     for (const query of [
@@ -99,6 +106,8 @@ export const lists = ({ store, another, itNeeding }: Suite): void => {
       { claimable: true },
       { quarantined: true },
       { waiting: true },
+      { planned: true },
+      { planned: false },
       { text: "it" },
       { afterRunId: "d" },
       { afterRunId: "d", sessionKey: "session-1" },

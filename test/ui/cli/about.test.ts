@@ -292,7 +292,7 @@ describe("status", () => {
       ledger   PLACE/data
       rollout  off: no host adopts the ledger by stages
       runs     0 planning, 1 running, 1 paused, 0 completed, 0 failed
-               1 interrupted, 1 waiting for a person
+               1 due and driven by nobody, 1 waiting for a person
       agents   maker, liar, breaker
 
       GROUP      SETTING                       VALUE                                                                           FROM

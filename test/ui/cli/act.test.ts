@@ -25,8 +25,8 @@ describe("approve and deny", () => {
     const { code, out, err } = await desk.type("approve", id, "--reason", "looks right");
     expect(code).toBe(0);
     expect(desk.masked(out + err)).toMatchInlineSnapshot(`
-      "RUN running
-      It is interrupted: 1 action is due and no worker drives it.
+      "RUN undriven
+      It is undriven: 1 action is due and no worker drives it.
         runledger resume RUN
       "
     `);

@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
@@ -170,6 +171,21 @@ describe("what V8 compiled of the command line", () => {
     const { ino } = await stat(file);
     expect(await typeBundled(at, ["list"])).toEqual(whole);
     expect((await stat(await keptFile())).ino).not.toBe(ino);
+  });
+
+  it("leaves no draft of whoever was killed while it was written, and that of whoever writes", async () => {
+    await forget();
+    await typeBundled(at, ["list"]);
+    const file = await keptFile();
+    const { pid: dead } = spawnSync("true");
+    const [left, living] = [dead, process.pid].map((pid) => `${file}.${pid}.${randomUUID()}`);
+    for (const draft of [left, living]) await writeFile(draft ?? "", "half");
+    await typeBundled(at, ["list"]);
+    expect(await kept()).toHaveLength(3);
+    await rm(file);
+    await typeBundled(at, ["list"]);
+    expect((await kept()).map((name) => join(folder(), name)).sort()).toEqual([file, living]);
+    await rm(living ?? "");
   });
 
   it("is done without where it cannot be kept", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -49,6 +49,11 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a folder that is not there": [() => ["list", "-C", "nowhere"]],
   // Files
   "no such plan": [() => ["run", "none.yaml"]],
+  "a plan that is a folder": [() => ["run", "."]],
+  "a plan to look at that is a folder": [() => ["plan", "show", "."]],
+  "a plan from a pipe that is none": [() => ["run", "-"]],
+  "a plan to look at from a pipe that is none": [() => ["plan", "show", "-"]],
+  "a bundle from a pipe that is none": [() => ["import", "-"]],
   "a plan that is YAML no more": [({ place }) => ["run", place("broken.yaml")]],
   "a plan that is prose": [({ place }) => ["run", place("repo-plan.txt")]],
   "a plan with a stranger": [({ place }) => ["run", place("stranger.json")]],
@@ -67,6 +72,16 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a step that is not there": [({ run }) => ["approve", run("asked"), "z"]],
   "logs of a step that is not there": [({ run }) => ["logs", run("done"), "z"]],
   "an attempt that is not there": [({ run }) => ["logs", run("done"), "a", "--attempt", "7"]],
+  "effects of a step that is not there": [({ run }) => ["effects", run("done"), "z"]],
+  "a word on an effect that is not there": [
+    ({ run }) => ["decide", run("doubtful"), "a", "9", "skip", "--reason", "r"],
+  ],
+  "a word on an effect that nobody asks about": [
+    ({ run }) => ["decide", run("doubtful"), "a", "0", "skip", "--reason", "r"],
+  ],
+  "a payload that is not there": [
+    () => ["intents", "propose", "crm.import", "--policy", "crm", "--file", "none.csv"],
+  ],
   "an event that is not there": [({ run }) => ["fork", run("done"), "--at", "99"]],
   "an event type that is not there": [({ run }) => ["journal", run("done"), "--type", "run_started"]],
   // Not now, not so
@@ -132,6 +147,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   ],
   // The project and the machine
   "a setting that is not there": [() => ["config", "get", "runLedger.staleTl"]],
+  "a setting to write that is not there": [() => ["config", "set", "maxParallelStep", "3"]],
   "a value that does not fit": [() => ["config", "set", "leaseTtl", "soon"]],
   "a variable that does not fit": [() => ["list"], { env: { RUNLEDGER_SET_maxParallelSteps: "many" } }],
   "a ledger's folder that is a file": [() => ["list"], { env: { RUNLEDGER_HOME: "README.md" } }],
@@ -173,6 +189,22 @@ describe("whoever makes a mistake", () => {
           exitsOf(page).map(([exit]) => exit),
           line.join(" "),
         ).toContain(code);
+    }
+  });
+});
+
+describe("a ledger whose key is not here", () => {
+  it("lists what it cannot open, and says so once", async () => {
+    const { desk, place } = stage;
+    const env = { RUNLEDGER_SET_durable__encryption: "true" };
+    const stuck = (await desk.typeWith({ env }, "run", place("stuck.json"))).out.trim();
+    const key = place("data/ledger.key");
+    await rename(key, `${key}.away`);
+    try {
+      const { out } = await desk.type("list");
+      expect(out.split("\n").find((line) => line.startsWith(stuck))).toMatch(/ago {2}\(locked\)$/);
+    } finally {
+      await rename(`${key}.away`, key);
     }
   });
 });

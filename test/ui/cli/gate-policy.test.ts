@@ -142,7 +142,10 @@ describe("policy test", () => {
   it("does not pass a policy that nobody can read, and says where there are no cases", async () => {
     const at = await open({ ...policy, "gate-policies/b.yaml": "x: 1\n" });
     const { code, out, err } = await at.type("policy", "test");
-    expect([code, out]).toEqual([1, expect.stringMatching(/^no .*gate-policies\/b\.yaml:1:1/)]);
+    expect([code, out]).toEqual([
+      1,
+      expect.stringMatching(/^bad b: 1 defect in the policy: gate-policies\/b\.yaml:1:1/),
+    ]);
     expect(err).toContain("a: there are no cases in gate-policies/a.cases.yaml");
   });
 });

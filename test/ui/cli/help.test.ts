@@ -38,6 +38,11 @@ describe("help", () => {
     const commands = branches.filter(({ path }) => !path.includes(" ")).map(({ path }) => path);
     expect([...named].sort()).toEqual([...commands].sort());
     expect(out).not.toContain("\nCommands:");
+    expect(
+      rowsOf(out, "Look")
+        .slice(0, 3)
+        .map(([name]) => name.split(" ")[0]),
+    ).toEqual(["list|ls", "show", "why"]);
     expect(out).toMatch(/\nExit codes: 0 done, 1 /);
     const [, end = ""] = out.split("\nExamples:\n");
     expect(end.match(/^ {2}runledger /gm)?.length).toBeGreaterThanOrEqual(4);

@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { gunzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { exportRun } from "../../../src/ui/cli/commands/housekeeping.js";
@@ -103,7 +103,42 @@ describe("export and import", () => {
       const arrived = await other.json("import", packed);
       expect(arrived).toMatchObject({ runId: done, status: "completed", arrived: true });
       expect(await other.json("import", plain)).toMatchObject({ arrived: false });
+      // However small the pieces are in which it comes, it is known whether it is compressed.
+      for (const file of [plain, packed]) {
+        const bytes = await readFile(file);
+        const input = Readable.from([bytes.subarray(0, 1), bytes.subarray(1)]);
+        const piped = await other.typeWith({ input }, "import", "-");
+        expect([piped.code, piped.out, piped.err]).toEqual([
+          0,
+          `${done}\n`,
+          expect.stringContaining("was here already"),
+        ]);
+      }
       expect((await other.type("show", done)).out).toMatch(/imported +from ledger [0-9a-f]{32}/);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it("say one thing of a run whose first commit is not here, and what brings it", async () => {
+    const id = await run([step("a", "maker")], "--no-drive");
+    const lost = await run([step("a", "maker")], "--no-drive");
+    const [file, second] = [join(desk.place, "elsewhere.jsonl"), join(desk.place, "lost.jsonl")];
+    await desk.type("export", id, "-o", file);
+    await desk.type("export", lost, "-o", second);
+    const other = await openDesk({ ...shop, "only-here.txt": "x\n" });
+    try {
+      const { err } = await other.type("import", file);
+      expect(err).toMatch(/can be read, not resumed or applied.*git fetch/);
+      expect(err).not.toMatch(/Go on here/);
+      expect((await other.type("apply", id)).err).toMatch(
+        /^error \[no_commits\]: The commits of run .* are not here/,
+      );
+      await other.type("import", second);
+      expect((await other.type("resume", lost)).err).toMatch(/The commits of run .* are not here/);
+      other.git("fetch", "--quiet", desk.repo, "main");
+      expect((await other.type("import", file)).err).toMatch(/It is paused. Go on here: runledger resume/);
+      expect((await other.type("resume", id)).code).toBe(0);
     } finally {
       await other.dispose();
     }

@@ -200,8 +200,8 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        maxParalelSteps = "2": maxParalelSteps: found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "retention", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", …; did you mean "maxParallelSteps"?
-      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
+        maxParalelSteps = "2": found an unknown key, expected one of "version", "agents", "maxParallelSteps", "protect", "workspace", "isolation", "limits", "retention", "secrets", "onUnmetCriteria", "changeValidator", "agentTimeout", …; did you mean "maxParallelSteps"?
+      hint: Nothing was written. \`runledger config list\` shows every key, and docs/settings.md what each takes.
       ",
       ]
     `);
@@ -210,8 +210,8 @@ describe("config", () => {
       [
         2,
         "error [settings_invalid]: 1 defect in the settings:
-        runLedger.staleTtl = "soon": runLedger.staleTtl: found "soon", expected a duration such as "2m", from 1ms to 365d
-      hint: Mend it there; \`runledger config schema\` and docs/settings.md describe every key.
+        runLedger.staleTtl = "soon": found "soon", expected a duration such as "2m", from 1ms to 365d
+      hint: Nothing was written. \`runledger config list\` shows every key, and docs/settings.md what each takes.
       ",
       ]
     `);

@@ -36,10 +36,10 @@ describe("list", () => {
     const { code, out, err } = await desk.type("list");
     expect([code, err]).toEqual([0, ""]);
     expect(desk.masked(out)).toMatchInlineSnapshot(`
-      "RUN                                   STATUS       STEPS  UPDATED    GOAL
-      RUN  interrupted  0/1    AGO The plan waiting.json
-      RUN  paused       0/2    AGO The plan stuck.json — It is paused because step "a" was refused 2 times (There is no file "out/a.txt".), and waits for a person.
-      RUN  completed    2/2    AGO The plan done.json
+      "RUN                                   STATUS     STEPS  UPDATED    GOAL
+      RUN  undriven   0/1    AGO The plan waiting.json
+      RUN  paused     0/2    AGO The plan stuck.json — It is paused because step "a" was refused in attempt 2 (There is no file "out/a.txt".), and waits for a person.
+      RUN  completed  2/2    AGO The plan done.json
       "
     `);
   });
@@ -107,7 +107,7 @@ describe("show", () => {
     expect(desk.masked(out)).toMatchInlineSnapshot(`
       "The plan stuck.json
       RUN  paused  started AGO 
-      It is paused because step "a" was refused 2 times (There is no file "out/a.txt".), and waits for a person.
+      It is paused because step "a" was refused in attempt 2 (There is no file "out/a.txt".), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
 
       STEP  STATUS   AGENT  JUDGE            ATTEMPTS  LAST WORD
@@ -164,13 +164,13 @@ describe("why", () => {
       "
     `);
     expect(await said(stuck)).toMatchInlineSnapshot(`
-      "It is paused because step "a" was refused 2 times (There is no file "out/a.txt".), and waits for a person.
+      "It is paused because step "a" was refused in attempt 2 (There is no file "out/a.txt".), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
         judged at level N
       "
     `);
     expect(await said(waiting)).toMatchInlineSnapshot(`
-      "It is interrupted: 1 action is due and no worker drives it.
+      "It is undriven: 1 action is due and no worker drives it.
         runledger resume RUN
       "
     `);

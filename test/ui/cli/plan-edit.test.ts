@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
 import { ReadStream, WriteStream } from "node:tty";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PLAN_TEXT_CHARS } from "../../../src/index.js";
 import { type Desk, openDesk, planOf, shop, step, type Typed } from "../../helpers/cli.js";
 
 let desk: Desk;
@@ -26,6 +28,45 @@ const edited = async (runId: string, script: string): Promise<Typed> => {
   return desk.typeWith({ env, tty }, "plan", "edit", runId);
 };
 const wasOpened = (): boolean => existsSync(join(desk.place, "opened"));
+
+describe("a plan that is piped in", () => {
+  const plan = { goal: "Sums", steps: [step("a", "maker")] };
+  const yaml = `goal: Sums\nsteps:\n  - ${JSON.stringify(step("a", "maker"))}\n`;
+  it.each([
+    ["YAML", yaml],
+    ["JSON", JSON.stringify(plan)],
+    ["what a model answered", `Here it is:\n\`\`\`json\n${JSON.stringify(plan)}\n\`\`\`\n`],
+  ])("is taken for what it is: %s", async (_what, text) => {
+    const shown = await desk.typeWith(
+      { input: Readable.from([text.slice(0, 9), text.slice(9)]) },
+      "plan",
+      "show",
+      "-",
+    );
+    expect([shown.err, shown.code]).toEqual(["", 0]);
+    expect(shown.out).toContain("Sums");
+    const begun = await desk.typeWith({ input: Readable.from([text]) }, "run", "-", "--no-drive");
+    expect([begun.code, begun.out]).toEqual([0, expect.stringMatching(/^run_/)]);
+    expect(await desk.json("show", begun.out.trim())).toMatchObject({
+      run: { originalRequest: "runledger run -" },
+    });
+  });
+
+  it("is refused where it is none, and where it is longer than a plan may be", async () => {
+    const of = async (text: string) =>
+      (await desk.typeWith({ input: Readable.from([text]) }, "run", "-")).err;
+    expect(await of("goal: [\n")).toMatch(/^error \[parse_failed\]: 1 defect in the YAML: stdin:\d+:\d+: /);
+    expect(await of("I would rather talk about it.")).toMatch(/^error \[parse_failed\]: stdin: /);
+    expect(await of("x".repeat(PLAN_TEXT_CHARS + 1))).toContain(`a plan has at most ${PLAN_TEXT_CHARS}.`);
+  });
+
+  it("becomes the plan of a run that waits for one", async () => {
+    const runId = (await desk.type("run", "--goal", "sums", "--planner", "maker", "--no-drive")).out.trim();
+    const input = Readable.from([yaml]);
+    expect((await desk.typeWith({ input }, "plan", "edit", runId, "--file", "-")).code).toBe(0);
+    expect((await desk.type("journal", runId, "--json")).out).toContain("plan_attached");
+  });
+});
 
 describe("plan edit", () => {
   it("opens no editor for a run that takes no plan any more", async () => {

@@ -43,7 +43,7 @@ describe("a race", () => {
       STEP  STATUS    AGENT                 JUDGE            ATTEMPTS  LAST WORD
       a     verified  maker, liar, breaker  artifact_exists  1         candidate 1 of 3: "out/a.txt" is there, 5 bytes.
 
-      candidate  completed: a 1                                             maker: "out/a.txt" is there, 5 bytes.
+      candidate  verified: a 1                                              maker: "out/a.txt" is there, 5 bytes.
       candidate  failed: a 2                                                liar: There is no file "out/a.txt".
       candidate  interrupted: a 3                                           breaker: The agent ended with exit code 7.
       isolation  level N
@@ -54,7 +54,7 @@ describe("a race", () => {
     expect(desk.masked((await desk.type("show", lost)).out)).toMatchInlineSnapshot(`
       "The plan lost.json
       RUN  paused  started AGO 
-      It is paused because step "a" was refused 1 time (1 (liar): There is no file "out/a.txt"; 2 (liar): There is no file "out/a.txt"), and waits for a person.
+      It is paused because step "a" was refused in attempt 1 (1 (liar): There is no file "out/a.txt"; 2 (liar): There is no file "out/a.txt"), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
 
       STEP  STATUS  AGENT    JUDGE            ATTEMPTS  LAST WORD
@@ -67,7 +67,7 @@ describe("a race", () => {
       "
     `);
     expect(desk.masked((await desk.type("why", lost)).out)).toMatchInlineSnapshot(`
-      "It is paused because step "a" was refused 1 time (1 (liar): There is no file "out/a.txt"; 2 (liar): There is no file "out/a.txt"), and waits for a person.
+      "It is paused because step "a" was refused in attempt 1 (1 (liar): There is no file "out/a.txt"; 2 (liar): There is no file "out/a.txt"), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
         judged at level N
       "

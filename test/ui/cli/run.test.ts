@@ -122,8 +122,8 @@ describe("run", () => {
       ▶ a: liar starts attempt 1
       ? a: proposed: All done, tests pass!
       ✘ a: refused: failed [artifact_missing]: There is no file "out/a.txt".
-      ‖ paused: Step "a" was refused after 0 retries: There is no file "out/a.txt".
-      It is paused because step "a" was refused 1 time (There is no file "out/a.txt".), and waits for a person.
+      ‖ paused: Step "a" was refused: There is no file "out/a.txt".
+      It is paused because step "a" was refused in attempt 1 (There is no file "out/a.txt".), and waits for a person.
         runledger policy RUN a retry|skip|change_agent|abort --reason "…", then: runledger resume RUN
       "
     `);

@@ -71,6 +71,21 @@ describe("a table", () => {
     expect(await printed({ rows }, 45)).toEqual(["…c068350cecd8  A goal that is much longer th…"]);
   });
 
+  it("says a time shorter, and keeps a status whole, where the terminal has no room for all", async () => {
+    const time = { text: "2026-11-23 10:05:12.345Z", short: "5m2s ago", whole: true as const };
+    const status = { text: "pending_approval", whole: true as const };
+    const rows = [[{ text: ID, id: true as const }, status, time, LONG]];
+    const head = ["RUN", "STATUS", "TIME", "GOAL"];
+    expect((await printed({ head, rows }, 80))[1]).toBe(
+      "…a549196c068350cecd8  pending_approval  5m2s ago  A goal that is much longer th…",
+    );
+    expect((await printed({ head, rows }, 50))[1]).toBe("…c068350cecd8  pending_approval  5m2s ago  A goal…");
+    expect((await printed({ head, rows }, 44))[1]).toBe("…8350cecd8  pending_approval  5m2s ago  A g…");
+    const wide = `${ID}  pending_approval  2026-11-23 10:05:12.345Z  ${LONG}`;
+    expect(await printed({ rows }, wide.length)).toEqual([wide]);
+    expect(await printed({ rows })).toEqual([wide]);
+  });
+
   it("is never cut when it goes into a file or another program", async () => {
     const [line = ""] = await printed({ rows: [[{ text: ID, id: true }, LONG.repeat(30), "end"]] });
     expect(line).toBe(`${ID}  ${LONG.repeat(30)}  end`);
@@ -129,10 +144,15 @@ describe("a table", () => {
     await printRow(at(), ["1", "short", LONG], [3, 8]);
     await printRow(at(), ["1", "longer than that", "x"], [3, 8]);
     await printRow(at(40), ["1", "short", LONG], [3, 8]);
+    const time = { text: "2026-11-23 10:05:12.345Z", short: "11-23 10:05:12", whole: true as const };
+    await printRow(at(60), [time, LONG], [24]);
+    await printRow(at(50), [time, LONG], [24]);
     expect(heard.join("").split("\n").slice(0, -1)).toEqual([
       `1    short     ${LONG}`,
       "1    longer than that  x",
       `1    short     ${LONG.slice(0, 24).trimEnd()}…`,
+      `2026-11-23 10:05:12.345Z  ${LONG.slice(0, 33).trimEnd()}…`,
+      `11-23 10:05:12  ${LONG.slice(0, 33).trimEnd()}…`,
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TestsFound } from "../../../src/index.js";
-import { testsTold } from "../../../src/ui/cli/describe.js";
+import type { StoredEvent, TestsFound } from "../../../src/index.js";
+import { eventTold, progressLine, testsTold } from "../../../src/ui/cli/describe.js";
 import { verdictLines } from "../../../src/ui/tui/browser/step-lines.js";
 import * as cast from "../../helpers/cast.js";
 
@@ -54,5 +54,44 @@ describe("what a verdict found out about its tests", () => {
     expect(text.some((line) => line.startsWith("green     2 turned: a"))).toBe(true);
     expect(text.join("")).not.toContain("\u001b");
     expect(text.every((line) => line.length <= 40)).toBe(true);
+  });
+});
+
+describe("a line of progress", () => {
+  const message = `${"Its tokens are used up. ".repeat(8)}Raise them: runledger budget run_1 --tokens N, then: runledger resume run_1`;
+  const paused = { type: "run_paused", payload: { reason: "budget", message, stepId: null } } as StoredEvent;
+  const told = (live: boolean) =>
+    progressLine(
+      {
+        out: process.stdout,
+        err: process.stderr,
+        json: false,
+        quiet: false,
+        live,
+        colour: false,
+        columns: undefined,
+        redact: (text) => text,
+      },
+      paused,
+    );
+
+  it("is whole where nobody watches, down to the last word of a command", () => {
+    expect(told(false)).toBe(`‖ paused: ${message}`);
+  });
+
+  it("is cut where a person does", () => {
+    expect(told(true)).toMatch(/^‖ paused: Its tokens.{140,150}…$/);
+  });
+
+  it("counts one as one", () => {
+    const words = (type: string, payload: object) => eventTold({ type, payload } as StoredEvent).text;
+    const plan = (steps: number) => words("plan_attached", { plan: { steps: Array(steps).fill({}) } });
+    expect([plan(1), plan(2)]).toEqual(["a plan of 1 step", "a plan of 2 steps"]);
+    expect(words("approval_requested", { intentId: "run_1.3", approvalsNeeded: 1 })).toBe(
+      "run_1.3: waits for 1 approval",
+    );
+    expect(words("tracking_resumed", { checkpointId: null, blockedKeys: 1 })).toBe(
+      "resumed from the journal alone; 1 side effect is blocked",
+    );
   });
 });

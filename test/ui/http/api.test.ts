@@ -418,27 +418,40 @@ describe("a key", () => {
       expect(await record(key)).toMatchObject({ status: "recorded" });
   });
 
-  it("with limits ends what its run has begun, whatever key that has, and begins nothing so", async () => {
+  it("with limits says that what its run has begun is done, and neither begins anything so nor gives its key back", async () => {
     const whole = await at.gateOf("importer");
     const narrow = await at.gateOf("importer", { destinations: ["hubspot.import"] });
     const runId = await started(whole);
-    const act = { runId, sideEffectClass: "payment" } as const;
-    for (const happened of [false, undefined]) {
-      const said = { ...act, sideEffectKey: "invoice:2024-1" };
-      const end = {
-        ...said,
-        eventType: "tool_call_finished",
-        ...(happened === false && { happened }),
-      } as const;
-      const begin = { ...said, eventType: "tool_call_started" } as const;
-      for (const early of [begin, end])
-        expect(await refusalOf(narrow.recordEvent(early))).toBe("access_denied");
-      await whole.recordEvent(begin);
-      expect(await refusalOf(narrow.recordEvent(begin))).toBe("access_denied");
-      expect(await narrow.recordEvent(end)).toMatchObject({ status: "recorded" });
-      expect((await whole.getRun({ runId })).run.begunSideEffects).toEqual([]);
-      expect(await refusalOf(narrow.recordEvent(end))).toBe("access_denied");
-    }
+    const said = { sideEffectClass: "payment", sideEffectKey: "invoice:2024-1" } as const;
+    const begin = { ...said, runId, eventType: "tool_call_started" } as const;
+    const done = { ...said, runId, eventType: "tool_call_finished" } as const;
+    for (const early of [begin, done])
+      expect(await refusalOf(narrow.recordEvent(early))).toBe("access_denied");
+    await whole.recordEvent(begin);
+    // As who resumed it, it would answer for what was begun, under a key that opens that destination.
+    await narrow.resumeRun({ runId });
+    for (const other of [begin, { ...done, happened: false }])
+      expect(await refusalOf(narrow.recordEvent(other))).toBe("access_denied");
+    const { runId: next } = await whole.startRun({ agentId: "importer", intentSummary: "Import again" });
+    expect(await whole.recordEvent({ ...begin, runId: next })).toMatchObject({ status: "skipped" });
+    expect(await narrow.recordEvent(done)).toMatchObject({ status: "recorded" });
+    expect((await whole.getRun({ runId })).run.begunSideEffects).toEqual([]);
+    expect(await refusalOf(narrow.recordEvent(done))).toBe("access_denied");
+  });
+
+  it("with limits is answered again when the end that it recorded is sent again, and only what is new is refused and noted", async () => {
+    const whole = await at.gateOf("importer");
+    const narrow = await at.gateOf("importer", { destinations: ["hubspot.import"] });
+    const runId = await started(whole);
+    const said = { runId, sideEffectClass: "payment", sideEffectKey: "salesforce.import:k-7" } as const;
+    await whole.recordEvent({ ...said, eventType: "tool_call_started" });
+    const done = { ...said, eventType: "tool_call_finished", idempotencyKey: "end-1" } as const;
+    const first = await narrow.recordEvent(done);
+    expect(first).toMatchObject({ status: "recorded" });
+    expect(await narrow.recordEvent(done)).toEqual(first);
+    expect(await refusalOf(narrow.recordEvent({ ...done, idempotencyKey: "end-2" }))).toBe("access_denied");
+    const refused = (await app.ledger.events(runId, 0, 99)).filter(({ type }) => type === "access_refused");
+    expect(refused).toHaveLength(1);
   });
 
   it("of a session that several share opens each other's runs, and of the other's intents what is there to see", async () => {

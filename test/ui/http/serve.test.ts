@@ -224,6 +224,7 @@ describe("serve", () => {
     await fetch(server.url, { method: "POST", headers, body });
     await eventually("it has told of it", () => server.err().includes("31mred"));
     expect(server.err()).toContain("·31mred");
+    expect(server.err()).toMatch(/RUNLEDGER_URL=http:\/\/127\.0\.0\.1:\d+\n/);
     expect(server.err()).not.toContain("\u009b");
   });
 

@@ -119,6 +119,23 @@ describe("install", () => {
     for (const argv of [[], ["--agent", "a b"], ["--agent", 'x"]\n[evil']])
       expect(await install("--client", "codex", "--role", "executor", ...argv)).toMatchObject({ code: 2 });
   });
+
+  it("gives nobody an orchestrator's tools who named an agent, and says whom no plan can name", async () => {
+    const { code, err } = await install("--client", "claude", "--agent", "coder");
+    expect([code, err]).toEqual([2, expect.stringMatching(/--role executor/)]);
+    expect(() => statSync(join(desk.repo, ".mcp.json"))).toThrow();
+    await desk.write({ "runledger.yaml": "agents: { reviewer: { kind: tools } }\n" });
+    const executor = (agent: string) => install("--client", "claude", "--role", "executor", "--agent", agent);
+    expect((await executor("coder")).err).toMatch(/names no agent "coder".*agents\.coder: \{ kind: tools \}/);
+    expect((await executor("reviewer")).err).not.toMatch(/names no agent/);
+    expect((await install("--client", "claude", "--role", "orchestrator", "--agent", "coder")).code).toBe(0);
+  });
+
+  it("says where npx would start nothing", async () => {
+    expect((await install("--client", "claude")).err).toMatch(/npx finds no runledger in this project/);
+    put(join(desk.repo, "node_modules/.bin/runledger"), "");
+    expect((await install("--client", "claude")).err).not.toMatch(/npx/);
+  });
 });
 
 describe("a server over HTTP", () => {

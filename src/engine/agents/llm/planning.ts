@@ -16,7 +16,7 @@ export type Planning = {
   /** Who may own a step; null where nobody knows. */
   readonly agents: readonly string[] | null;
   /** Refuses a plan whose held-out tests are not there, or not out of the sight of agents. */
-  readonly requireHeldOut: (plan: Plan) => Promise<void>;
+  readonly requireJudgeable: (plan: Plan) => Promise<void>;
 };
 
 /** A planner looks, and changes nothing: what it would leave in its workspace belongs to no step. */
@@ -80,11 +80,11 @@ const VALIDATORS = `- build_pass: the project builds; target names a package, or
 const judged = async (
   claim: string,
   goal: string,
-  { agents, requireHeldOut }: Omit<Planning, "retries">,
+  { agents, requireJudgeable }: Omit<Planning, "retries">,
 ): ReturnType<Errand["judge"]> => {
   try {
     const plan = planProposed({ goal }, claim, agents);
-    await requireHeldOut(plan);
+    await requireJudgeable(plan);
     const result = JSON.stringify(planWire(plan), null, 2);
     if (result.length <= limit.RESULT_CHARS) return { result };
     return {

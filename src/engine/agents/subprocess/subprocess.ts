@@ -48,7 +48,7 @@ export const subprocessAgent = (options: SubprocessAgentOptions): Agent => ({
       const { argv, run, env } = await lineOf(options, task, host);
       const signal = AbortSignal.any([task.signal, leave.signal]);
       const ended = await startProgram(options, task, { host, run, argv, env, signal });
-      return outcomeOf(task, attempt.claim(), { argv, ended });
+      return outcomeOf(options, task, attempt.claim(), { argv, ended });
     } finally {
       clearTimeout(leaving);
       await host.close();
@@ -57,16 +57,17 @@ export const subprocessAgent = (options: SubprocessAgentOptions): Agent => ({
 });
 
 const outcomeOf = (
-  { signal }: AgentTask,
+  options: SubprocessAgentOptions,
+  task: AgentTask,
   claim: Claim | undefined,
   { argv, ended }: { readonly argv: readonly string[]; readonly ended: ProcessEnd },
 ): AgentOutcome => {
-  if (ended.cancelled && signal.aborted) return { kind: "stopped" };
+  if (ended.cancelled && task.signal.aborted) return { kind: "stopped" };
   if (claim !== undefined) return { kind: "done", ...claim };
   const reason =
     ended.exitCode === 0
       ? "The agent ended without a claim: it never called run_propose_step_result."
-      : endOf(argv, ended);
+      : endOf(options, task, argv, ended);
   return { kind: "failed", reason, tail: ended.tail };
 };
 

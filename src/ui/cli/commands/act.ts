@@ -32,10 +32,10 @@ export const act = async (
 
 /** Where a run stands after what was just said. */
 export const standing = async (app: RunLedger, output: Output, run: Run): Promise<number> => {
-  const { waiting } = await app.view(run.runId);
+  const { waiting, stateWord } = await app.view(run.runId);
   if (output.json) printJson(output, { runId: run.runId, status: run.state.status, ...waiting });
   else {
-    printLine(output, `${run.runId} ${run.state.status}`);
+    printLine(output, `${run.runId} ${stateWord}`);
     say(output, safe(waiting.sentence));
     if (waiting.hint !== null) say(output, `  ${waiting.hint}`);
   }

@@ -6,10 +6,10 @@ import {
   type ResumePoint,
   type RunLedger,
 } from "../../../index.js";
-import { agoOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, paint, printJson, printLine, say } from "../output.js";
 import { type Cell, printTable } from "../table.js";
+import { agoCell } from "../time-cells.js";
 
 export const listCheckpoints = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const checkpoints = await app.checkpoints(runId);
@@ -20,7 +20,7 @@ export const listCheckpoints = async (app: RunLedger, output: Output, runId: str
       rows: checkpoints.map((one) => [
         MARKS[checkpointState(one)],
         { text: one.id, id: true },
-        agoOf(one.at),
+        agoCell(one.at),
         one.reason,
         stepOf(one),
         { text: one.turn === 0 ? "" : String(one.turn), right: true },

@@ -1,8 +1,9 @@
 import { isLedgerError, type RunLedger } from "../../../index.js";
-import { agoOf, statusCell } from "../describe.js";
+import { statusCell } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson } from "../output.js";
 import { printTable } from "../table.js";
+import { agoCell } from "../time-cells.js";
 
 export const listChildren = async (app: RunLedger, output: Output, runId: string): Promise<number> => {
   const children = await app.children(runId);
@@ -17,7 +18,7 @@ export const listChildren = async (app: RunLedger, output: Output, runId: string
         stepId,
         candidate === null ? String(attempt) : `${attempt} (candidate ${candidate})`,
         status === null ? "not here" : statusCell(status),
-        agoOf(startedAt),
+        agoCell(startedAt),
       ]),
       empty: `Run "${runId}" has started no other run.`,
     });

@@ -12,6 +12,7 @@ import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import { printTable } from "../table.js";
+import { timeCell } from "../time-cells.js";
 import { standing } from "./act.js";
 
 /** All that are asked for as a table, or the one at a position with its result. */
@@ -58,7 +59,7 @@ const printList = (output: Output, effects: readonly ListedEffect[], { open }: E
       effect.name,
       effectClass(effect),
       statusCell(effect.status),
-      { text: timeOf(effect.settledAt ?? effect.since ?? ""), style: "grey" },
+      timeCell(effect.settledAt ?? effect.since),
       effectWords(effect),
     ]),
     empty: open === true ? "No effects are open." : "No effects are recorded.",

@@ -82,10 +82,19 @@ const requireFree = async (file: string): Promise<void> => {
   if (there) throw cannotBeMade(file, { code: "EEXIST" });
 };
 
-const cannotBeMade = (file: string, cause: unknown): LedgerError =>
-  new LedgerError("invalid_input", `"${file}" cannot be made (${(cause as NodeJS.ErrnoException).code}).`, {
+const cannotBeMade = (file: string, cause: unknown): LedgerError => {
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  const why = WHY_NOT_MADE[code] ?? `${code}.`;
+  return new LedgerError("invalid_input", `"${file}" cannot be made: ${why}`, {
     hint: "Name a file that does not exist, in a folder that does.",
   });
+};
+
+const WHY_NOT_MADE: Readonly<Record<string, string>> = {
+  EEXIST: "it is there already.",
+  ENOENT: "its folder is not there.",
+  ENOTDIR: "what should be its folder is a file.",
+};
 
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;
@@ -94,20 +103,21 @@ export const importRun = async (
   app: RunLedger,
   output: Output,
   caller: Caller,
-  file: string,
+  file: string | Readable,
 ): Promise<number> => {
-  const { run, arrived, commits, receipt } = await app.importRun(caller, await bytesOf(file));
+  const bytes = typeof file === "string" ? await bytesOf(file) : await bytesPiped(file);
+  const { run, arrived, commits, receipt } = await app.importRun(caller, bytes);
   const { runId, state } = run;
   if (output.json) printJson(output, { runId, status: state.status, arrived, commits, receipt });
   else printLine(output, runId);
-  if (!arrived) say(output, "It was here already; nothing changed.");
+  if (!arrived) say(output, "It was here already; its journal stays as it is.");
   if (receipt !== null) say(output, `Its receipt came with it, signed by ledger ${receipt.ledgerId}.`);
   if (commits === "missing")
     say(
       output,
-      "This project does not have the commit it began from: it can be read, not resumed or applied.",
+      "This project does not have the commit it began from: it can be read, not resumed or applied. Once that commit is here (git fetch), import the bundle again.",
     );
-  if (arrived && state.status === "paused")
+  else if (state.status === "paused" && (arrived || commits === "here"))
     say(output, `It is paused. Go on here: runledger resume ${runId}`);
   return EXIT.done;
 };
@@ -130,6 +140,26 @@ const bytesOf = async (file: string): Promise<AsyncIterable<Uint8Array>> => {
   const bytes = createReadStream(file);
   return magic.equals(GZIP) ? unpacked(bytes) : bytes;
 };
+
+/** As much of it is looked at as tells whether it is compressed, and goes in front of the rest again. */
+const bytesPiped = async (input: Readable): Promise<AsyncIterable<Uint8Array>> => {
+  const parts = input.iterator();
+  const head: Buffer[] = [];
+  while (size(head) < GZIP.length) {
+    const { done, value } = await parts.next();
+    if (done === true) break;
+    head.push(Buffer.from(value));
+  }
+  const bytes = Readable.from(chained(head, parts), { objectMode: false });
+  return Buffer.concat(head).subarray(0, GZIP.length).equals(GZIP) ? unpacked(bytes) : bytes;
+};
+
+const size = (parts: readonly Buffer[]): number => parts.reduce((sum, { length }) => sum + length, 0);
+
+async function* chained(head: readonly Buffer[], rest: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield* head;
+  yield* rest;
+}
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
 

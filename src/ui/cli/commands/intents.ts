@@ -10,13 +10,14 @@ import {
   type RunLedger,
 } from "../../../index.js";
 import { saysYes } from "../asking.js";
-import { statusCell, timeOf } from "../describe.js";
+import { statusCell } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { payloadOf, readResult, textIn } from "../intent-payload.js";
 import { printIntent, printPayload } from "../intent-told.js";
 import { type Output, printJson, printLine, safe, say } from "../output.js";
 import type { Bench, Tty } from "../program.js";
 import { printTable } from "../table.js";
+import { timeCell } from "../time-cells.js";
 
 export const listIntents = async (
   app: RunLedger,
@@ -38,7 +39,7 @@ export const listIntents = async (
         one.destination,
         one.policy.id,
         one.proposedBy.name,
-        one.expiresAt === null ? "" : timeOf(one.expiresAt),
+        timeCell(one.expiresAt),
       ]),
       empty: all === true ? "There are no intents." : "No intent waits for anybody.",
     });
@@ -189,7 +190,10 @@ export const proposeIntent = async (
     ...(expires === undefined ? {} : { expiresIn: expires }),
   };
   const proposed = await app.gate(caller).propose(intent);
-  return told(output, proposed, exitOfProposal(proposed));
+  const code = told(output, proposed, exitOfProposal(proposed));
+  if (!output.json && proposed.policy.digest === null)
+    say(output, "`runledger policy list` shows the policies that there are.");
+  return code;
 };
 
 const payloadIn = ({ file, text }: ProposeOptions, directory: string): NewIntent["payload"] => {

@@ -2,55 +2,47 @@ import { readFile } from "node:fs/promises";
 import {
   type Caller,
   candidateWords,
-  eventTypes,
   formatDuration,
   heldKeys,
   isLedgerError,
   isSpending,
-  LedgerError,
   type ListedRun,
   type Run,
   type RunLedger,
   type RunStatus,
   type RunView,
   type Step,
-  type StoredEvent,
+  stepWord,
   type Usage,
   usageOfRun,
   usageOfStep,
   type Verdict,
   type WorkedStep,
+  workedStep,
   workedSteps,
 } from "../../../index.js";
 import { compactionsOf, compactionWords } from "../compactions.js";
 import {
   agentWords,
-  agoOf,
-  eventTold,
   isolationTold,
   lastWord,
   statusCell,
   testsTold,
-  timeOf,
   verdictLine,
   violationsTold,
 } from "../describe.js";
 import { heldKeyLines } from "../effect-words.js";
-import { blockedWords, unblockedWords } from "../event-words.js";
+import { blockedWords } from "../event-words.js";
 import { EXIT } from "../exit-codes.js";
 import { logText, otherLogs } from "../judge-logs.js";
 import { brief, type Output, paint, printJson, printLine, safe } from "../output.js";
 import { receiptWords } from "../receipt-words.js";
-import { headline, standingWord } from "../standing.js";
-import { type Cell, printRow, printTable } from "../table.js";
+import { headline } from "../standing.js";
+import { type Cell, printTable } from "../table.js";
+import { agoCell, agoOf } from "../time-cells.js";
 import { trackedWords } from "../tracked-words.js";
 import { budgetWords, usageWords } from "../usage-words.js";
 import { brokenCheckpoints, passedOverLines } from "./checkpoints.js";
-
-/** Events read at once when a whole journal is printed. */
-const JOURNAL_BATCH = 1_000;
-/** Changes wake a follower at once; this only bounds one wait. */
-const FOLLOW_MS = 60_000;
 
 export const listRuns = async (
   app: RunLedger,
@@ -73,10 +65,11 @@ export const listRuns = async (
     head: ["RUN", "STATUS", "STEPS", "UPDATED", "GOAL"],
     rows: rows.map((row) => [
       { text: row.runId, id: true },
-      statusCell(row.quarantine ? "quarantined" : standingWord(row.status, row)),
+      statusCell(row.stateWord),
       `${row.stepsCompleted}/${row.stepsTotal}`,
-      agoOf(row.updatedAt),
-      [row.goal, row.blocker ?? awaited(row) ?? setAside(row)].filter(Boolean).join(" — "),
+      agoCell(row.updatedAt),
+      // Of a run that cannot be opened here both are the same word.
+      [...new Set([row.goal, row.blocker ?? awaited(row) ?? setAside(row)])].filter(Boolean).join(" — "),
     ]),
     empty: emptyList(options),
   });
@@ -136,7 +129,10 @@ export const showRun = async (
     );
   }
   const { run, waiting } = view;
-  printLine(output, `${paint(output, "bold", brief(run.goal, 100))}\n${headline(output, view)}`);
+  printLine(
+    output,
+    `${paint(output, "bold", brief(run.goal, output.columns ?? Number.POSITIVE_INFINITY))}\n${headline(output, view)}`,
+  );
   printLine(output, safe(waiting.sentence));
   if (waiting.hint !== null) printLine(output, `  ${waiting.hint}`);
   printLine(output, "");
@@ -144,13 +140,14 @@ export const showRun = async (
     head: ["STEP", "STATUS", "AGENT", "JUDGE", "ATTEMPTS", "LAST WORD"],
     rows: run.steps.map((step) => [
       step.spec.id,
-      statusCell(step.state.status === "completed" ? step.state.how : step.state.status),
+      statusCell(stepWord(step, view)),
       agentWords(step),
       step.report === null ? step.spec.validator.type : "none: reported",
       step.attempt === 0 ? "-" : String(step.attempt),
       lastWord(step),
     ]),
-    empty: "It has no steps yet.",
+    empty:
+      run.tracked === null ? "It has no steps yet." : "It has no steps: its client records what it does.",
   });
   const passedOver = passedOverLines(broken).map((words) => ["checkpoint", words]);
   const left = heldKeyLines(runId, held).map((words) => ["open effect", safe(words)]);
@@ -184,6 +181,7 @@ const isolationRow = (run: Run): readonly (readonly Cell[])[] => {
 
 /** What a run holds beside its steps, each thing by its kind. */
 const factsOf = (view: RunView): readonly (readonly Cell[])[] => [
+  ...view.run.steps.filter(({ attempt }) => attempt > 0).flatMap((step) => candidateRows(step, view)),
   ...recordedFacts(view),
   ...receiptRow(view),
   ...trackedWords(view.run).map(([kind, words]) => [kind, words]),
@@ -195,7 +193,6 @@ const receiptRow = (view: RunView): readonly (readonly Cell[])[] => {
 };
 
 const recordedFacts = ({ run, origin, usage, budget }: RunView): readonly (readonly Cell[])[] => [
-  ...run.steps.filter(({ attempt }) => attempt > 0).flatMap(candidateRows),
   ...isolationRow(run),
   ...run.criteria.map(({ spec, state }) => ["criterion", statusCell(state.status, spec.description)]),
   ...run.waivers.map(({ stepId, kind, reason, by }) => [
@@ -248,10 +245,10 @@ const usageRows = (run: Run, usage: Usage): readonly (readonly Cell[])[] => {
 const refusalsWords = (count: number): string =>
   `${count} ${count === 1 ? "call of a tool" : "calls of tools"} by whoever may not: journal --type access_refused`;
 
-const candidateRows = ({ spec, candidates }: Step): readonly (readonly Cell[])[] =>
-  candidates.map((one) => [
+const candidateRows = (step: Step, view: RunView): readonly (readonly Cell[])[] =>
+  step.candidates.map((one) => [
     "candidate",
-    statusCell(one.state.status, `${spec.id} ${one.candidate}`),
+    statusCell(stepWord(workedStep(step, one.candidate), view), `${step.spec.id} ${one.candidate}`),
     `${one.agent}: ${candidateWords(one)}`,
   ]);
 
@@ -273,81 +270,6 @@ export const whyRunWaits = async (app: RunLedger, output: Output, runId: string)
   for (const words of heldKeyLines(runId, held)) printLine(output, `  ${safe(words)}`);
   return EXIT.done;
 };
-
-export const printJournal = async (
-  app: RunLedger,
-  output: Output,
-  runId: string,
-  options: JournalOptions,
-  interrupted: AbortSignal,
-): Promise<number> => {
-  requireEventType(options.type);
-  const { since, limit = Number.POSITIVE_INFINITY, type, follow } = options;
-  let printed = 0;
-  for (let after = since; printed < limit; ) {
-    const events = await app.ledger.events(runId, after, JOURNAL_BATCH);
-    const wanted = events.filter((event) => type === undefined || event.type === type);
-    for (const event of wanted.slice(0, limit - printed)) await printEvent(output, event);
-    printed += wanted.length;
-    const last = events.at(-1);
-    if (last !== undefined) after = last.seq;
-    else if (!follow || isOver(await app.ledger.load(runId)) || interrupted.aborted) return EXIT.done;
-    else await app.ledger.changed(runId, after, FOLLOW_MS, interrupted);
-  }
-  return EXIT.done;
-};
-
-export type JournalOptions = {
-  readonly type?: string;
-  /** The cursor: only events behind this sequence number. */
-  readonly since: number;
-  readonly limit?: number;
-  /** Go on until the run is over. */
-  readonly follow: boolean;
-};
-
-const isOver = ({ state }: Run): boolean => state.status === "completed" || state.status === "failed";
-
-const requireEventType = (type: string | undefined): void => {
-  if (type === undefined || eventTypes.some((known) => known === type)) return;
-  throw new LedgerError("invalid_input", `There are no events of type "${brief(type, 60)}" (--type).`, {
-    hint: `Types: ${eventTypes.join(", ")}.`,
-  });
-};
-
-/** Sequence number, time, type and speaker of nearly every event fit into these. */
-const JOURNAL_WIDTHS = [4, 24, 24, 14];
-
-const printEvent = async (output: Output, event: StoredEvent): Promise<void> => {
-  if (output.json) {
-    printJson(output, event);
-    return;
-  }
-  const seq: Cell = { text: String(event.seq), right: true };
-  const time: Cell = { text: timeOf(event.at), style: "grey" };
-  await printRow(output, [seq, time, event.type, event.actor.name, eventWords(event)], JOURNAL_WIDTHS);
-};
-
-const eventWords = (event: StoredEvent): string => {
-  const { payload } = event;
-  const step = "stepId" in payload && payload.stepId !== null ? `${payload.stepId} ` : "";
-  const raced =
-    "candidate" in payload && payload.candidate !== undefined ? `candidate ${payload.candidate} ` : "";
-  const attempt = "attempt" in event ? `#${event.attempt} ${raced}` : "";
-  if (isToldByKind(event)) return eventTold(event).text;
-  if (event.type === "teammate_approval_blocked") return blockedWords(event.payload);
-  if (event.type === "teammate_approval_unblocked") return unblockedWords(event.payload);
-  if ("verdict" in payload) return `${step}${attempt}${verdictLine(payload.verdict as Verdict)}`;
-  if ("decision" in payload && typeof payload.decision === "object")
-    return `${step}${attempt}${payload.decision.action}: ${payload.reason}`;
-  const rest = ["goal", "target", "status", "result", "error", "reason", "message", "summary", "key"]
-    .map((key) => (payload as Record<string, unknown>)[key])
-    .filter((value) => typeof value === "string" && value !== "");
-  return `${step}${attempt}${rest.join(" · ")}`;
-};
-
-const isToldByKind = ({ type }: StoredEvent): boolean =>
-  type.startsWith("effect_") || type === "access_refused" || type === "checkpoints_passed_over";
 
 /** Fifty names of tests are read with --json, or in the browser. */
 const TESTS_TOLD_CHARS = 300;

@@ -10,6 +10,7 @@ import { EXIT } from "../exit-codes.js";
 import { saysWords } from "../mandate-words.js";
 import { type Output, printJson, printLine } from "../output.js";
 import { printTable } from "../table.js";
+import { timeCell } from "../time-cells.js";
 
 type For = {
   readonly for: string;
@@ -71,7 +72,7 @@ export const listMandates = async (app: RunLedger, output: Output): Promise<numb
       rows: mandates.map((one) => [
         { text: one.id },
         statusCell(one.state),
-        timeOf(one.expiresAt),
+        timeCell(one.expiresAt),
         saysWords(one),
       ]),
       empty: "Nobody answers for anybody else here, and nothing is approved beforehand.",

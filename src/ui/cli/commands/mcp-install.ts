@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname } from "node:path";
-import { findProject, LedgerError, type NewCredential } from "../../../index.js";
-import { type ClientName, clients, type Entry, type Scope } from "../../mcp/install/clients.js";
+import { dirname, join } from "node:path";
+import { findProject, LedgerError, loadSettings, type NewCredential } from "../../../index.js";
+import { type ClientName, clients, type Entry, type Places, type Scope } from "../../mcp/install/clients.js";
 import { EXIT } from "../exit-codes.js";
 import { printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
@@ -46,6 +47,7 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
   if (written) await replace(target, text);
   if (output.json) printJson(output, { ...told, written, text: null });
   else printLine(output, target);
+  for (const sentence of await lacking(places, options)) say(output, sentence);
   say(output, written ? `${client} has the server "${name}" now (${of}).` : `It has "${name}" already.`);
   if (written && scope === "project")
     say(
@@ -57,7 +59,16 @@ export const installServer = async (bench: Bench, options: InstallOptions): Prom
 
 type Made = { readonly name: string; readonly of: string; readonly entry: Entry };
 
-const started = ({ role = "orchestrator", agent }: InstallOptions, session: string): Made => ({
+const started = ({ role, agent }: InstallOptions, session: string): Made => {
+  // Whoever names an agent means its tools, and would get those that approve what it does.
+  if (role === undefined && agent !== undefined)
+    throw new LedgerError("invalid_input", "--agent alone does not say whose tools the entry is to have.", {
+      hint: "For those of the agent add --role executor; for an orchestrator of that name --role orchestrator.",
+    });
+  return startedAs(role ?? "orchestrator", agent, session);
+};
+
+const startedAs = (role: NewCredential["role"], agent: string | undefined, session: string): Made => ({
   name: nameOf(role, agent),
   of: role,
   // Only what is installed here: a name that nobody has published yet may be published by anybody.
@@ -109,6 +120,33 @@ const textOf = async (file: string): Promise<string> => {
     });
   }
 };
+
+/** What keeps the entry from serving anybody, told while somebody is there who can mend it. */
+const lacking = async (
+  { project, env }: Pick<Places, "project" | "env">,
+  { agent, role, url }: InstallOptions,
+): Promise<readonly string[]> => {
+  if (url !== undefined) return [];
+  const program = isInstalled(project)
+    ? []
+    : [
+        "npx finds no runledger in this project or above it (node_modules/.bin): unless it is installed for the whole machine, the entry starts nothing.",
+      ];
+  // Settings that cannot be read are told of by every command that needs them.
+  const loaded = await loadSettings(project, env).catch(() => undefined);
+  const named = Object.keys(loaded?.settings.agents ?? {});
+  if (role !== "executor" || agent === undefined || named.length === 0 || named.includes(agent))
+    return program;
+  return [
+    ...program,
+    `runledger.yaml names no agent "${agent}", so no plan can give it a step. Add it: agents.${agent}: { kind: tools }`,
+  ];
+};
+
+/** Where `npx` looks for a program of a project. */
+const isInstalled = (folder: string): boolean =>
+  existsSync(join(folder, "node_modules", ".bin", "runledger")) ||
+  (dirname(folder) !== folder && isInstalled(dirname(folder)));
 
 /** At once or not at all, and where a link leads: people keep such files in folders of their own. */
 const replace = async (file: string, text: string): Promise<void> => {

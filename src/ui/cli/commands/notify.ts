@@ -1,8 +1,9 @@
 import type { ListedTarget, RunLedger } from "../../../index.js";
-import { agoOf, timeOf } from "../describe.js";
+import { timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson } from "../output.js";
 import { printTable } from "../table.js";
+import { agoOf } from "../time-cells.js";
 
 const NOBODY = "Nobody is told here; notify in runledger.yaml would name them.";
 

@@ -6,11 +6,11 @@ import { join, resolve } from "node:path";
 import {
   aboutFile,
   type Caller,
+  isLedgerError,
   LedgerError,
   planWire,
   type RunLedger,
   readPlan,
-  readPlanFile,
   requirePlanWanted,
   type ShownPlan,
   shownPlan,
@@ -18,16 +18,16 @@ import {
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { printJson, say } from "../output.js";
+import { nameOf, PIPED, readGivenPlan } from "../piped.js";
 import { planJson, printPlan } from "../plan-text.js";
 import type { Bench } from "../program.js";
 import { standing } from "./act.js";
 
 /** Of a file with every defect, as `run` would refuse it; of a run as it waits for approval, or as it stands now. */
 export const showPlan = async (app: RunLedger, b: Bench, given: string): Promise<number> => {
-  const file = resolve(b.directory, given);
-  const isFile = (await stat(file).catch(() => undefined))?.isFile() === true;
-  const runId = isFile ? null : await app.findRun(given);
-  const shown = runId === null ? await planIn(app, file) : await planOfRun(app, runId);
+  const file = given === PIPED ? PIPED : resolve(b.directory, given);
+  const runId = (await isPlan(app, given, file)) ? null : await app.findRun(given);
+  const shown = runId === null ? await planIn(app, b, file) : await planOfRun(app, runId);
   if (b.output.json) printJson(b.output, { runId, ...planJson(shown) });
   else printPlan(b.output, shown);
   if (shown.state === "proposed")
@@ -38,9 +38,23 @@ export const showPlan = async (app: RunLedger, b: Bench, given: string): Promise
   return EXIT.done;
 };
 
-const planIn = async (app: RunLedger, file: string): Promise<ShownPlan> => {
-  const value = await readPlanFile(file);
-  const plan = await aboutFile(file, async () => readPlan(value, { agents: app.agentNames }));
+/** Whether a file is meant that is there. So is a folder that bears no run's name: it is refused as one. */
+const isPlan = async (app: RunLedger, given: string, file: string): Promise<boolean> => {
+  if (file === PIPED) return true;
+  const facts = await stat(file).catch(() => undefined);
+  if (facts === undefined || facts.isFile()) return facts !== undefined;
+  return app.findRun(given).then(
+    () => false,
+    (error: unknown) => {
+      if (isLedgerError(error, "run_not_found")) return true;
+      throw error;
+    },
+  );
+};
+
+const planIn = async (app: RunLedger, { terminal }: Bench, file: string): Promise<ShownPlan> => {
+  const value = await readGivenPlan(file, terminal.input);
+  const plan = await aboutFile(nameOf(file), async () => readPlan(value, { agents: app.agentNames }));
   return { state: "attached", proposalSeq: null, plan };
 };
 
@@ -61,13 +75,13 @@ export const editPlan = async (
   { file, idempotencyKey }: Keyed & { readonly file?: string },
 ): Promise<number> => {
   const attach = async (from: string): Promise<number> => {
-    const value = await readPlanFile(from);
+    const value = await readGivenPlan(from, b.terminal.input);
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
     const input = { plan: value, agents: app.agentNames, ...key };
-    const run = await aboutFile(from, () => app.attachPlan(caller, runId, input));
+    const run = await aboutFile(nameOf(from), () => app.attachPlan(caller, runId, input));
     return standing(app, b.output, run);
   };
-  if (file !== undefined) return attach(resolve(b.directory, file));
+  if (file !== undefined) return attach(file === PIPED ? PIPED : resolve(b.directory, file));
   return inEditor(app, b, runId, attach);
 };
 

@@ -125,7 +125,7 @@ export const checkPolicies = async (bench: Bench, given: readonly string[]): Pro
         bench.output,
         problem === null
           ? `${paint(bench.output, "green", "ok")} ${name}`
-          : problemLine(bench.output, problem),
+          : problemLine(bench.output, name, problem),
       );
       for (const remark of remarks) say(bench.output, `  ${name}: ${remark}`);
     }
@@ -133,7 +133,8 @@ export const checkPolicies = async (bench: Bench, given: readonly string[]): Pro
   return ok ? EXIT.done : EXIT.failed;
 };
 
-const problemLine = (output: Output, problem: string): string => `${paint(output, "red", "no")} ${problem}`;
+const problemLine = (output: Output, name: string, problem: string): string =>
+  `${paint(output, "red", "bad")} ${name}: ${problem}`;
 
 export const testPolicies = async (bench: Bench, given: readonly string[]): Promise<number> => {
   const here = await openHere(bench);
@@ -148,7 +149,7 @@ export const testPolicies = async (bench: Bench, given: readonly string[]): Prom
 
 const printTried = ({ output }: Bench, tried: readonly TriedPolicy[]): void => {
   for (const { name, file, problem, cases } of tried) {
-    if (problem !== null) printLine(output, problemLine(output, problem));
+    if (problem !== null) printLine(output, problemLine(output, name, problem));
     else if (cases.length === 0) say(output, `${name}: there are no cases in ${file}.`);
     for (const one of cases)
       printLine(

@@ -1,10 +1,10 @@
 import { type Caller, LedgerError, type OpenPromise, type RunLedger } from "../../../index.js";
-import { agoOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import type { Keyed } from "../groups/run.js";
 import { type Output, printJson } from "../output.js";
 import type { Bench } from "../program.js";
 import { printTable } from "../table.js";
+import { agoCell } from "../time-cells.js";
 import { standing } from "./act.js";
 
 export const listPromises = async (
@@ -25,7 +25,7 @@ export const listPromises = async (
       rows: listed.map(({ id, name, since, token }) => [
         { text: id, id: true },
         name,
-        agoOf(since),
+        agoCell(since),
         ...(token === null ? [] : [token]),
       ]),
       empty: `Nobody in run "${runId}" waits for an answer from outside.`,

@@ -1,6 +1,5 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
-import type { Readable } from "node:stream";
 import {
   type Caller,
   LedgerError,
@@ -19,6 +18,7 @@ import {
 } from "../../../index.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson, printLine, SCHEMA_VERSION, safe, say } from "../output.js";
+import { PIPED, pipedIn, textFrom } from "../piped.js";
 import type { Bench } from "../program.js";
 import { printTable } from "../table.js";
 
@@ -133,7 +133,9 @@ export const verifyFile = async (
 ): Promise<number> => {
   const where = { projectDir: directory, env: terminal.env };
   const text =
-    file === "-" ? await pipedIn(terminal.input) : await textOf(resolve(directory, file), "receipt");
+    file === PIPED
+      ? await textFrom(pipedIn(terminal.input), "receipt", RECEIPT_BYTES_MAX)
+      : await textOf(resolve(directory, file), "receipt");
   const keys = key === undefined ? await keysHere(where) : await keysIn(resolve(directory, key));
   const checked = verifyReceipt(text, keys);
   if (!checked.verified)
@@ -203,10 +205,9 @@ const keysIn = async (file: string): Promise<readonly TrustedKey[]> => {
   });
 };
 
-/** Read in parts, so that what never ends is not read whole. */
 const textOf = async (file: string, what: string): Promise<string> => {
   try {
-    return await pipedIn(createReadStream(file));
+    return await textFrom(createReadStream(file), what, RECEIPT_BYTES_MAX);
   } catch (error) {
     if (error instanceof LedgerError) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -218,25 +219,6 @@ const textOf = async (file: string, what: string): Promise<string> => {
       },
     );
   }
-};
-
-const pipedIn = async (input: Readable | undefined): Promise<string> => {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of input ?? []) {
-    parts.push(Buffer.from(part));
-    size += parts.at(-1)?.byteLength ?? 0;
-    if (size > RECEIPT_BYTES_MAX) break;
-  }
-  return withinLimit(Buffer.concat(parts));
-};
-
-const withinLimit = (bytes: Buffer): string => {
-  if (bytes.byteLength <= RECEIPT_BYTES_MAX) return bytes.toString("utf8");
-  throw new LedgerError(
-    "parse_failed",
-    `It has ${bytes.byteLength} bytes or more; a receipt has at most ${RECEIPT_BYTES_MAX}.`,
-  );
 };
 
 const linesOf = (statement: Statement): readonly string[] =>

@@ -8,13 +8,13 @@ import {
   LedgerError,
   type Run,
   type RunLedger,
-  readPlanFile,
   workedSteps,
 } from "../../../index.js";
 import { progressLine } from "../describe.js";
 import { EXIT, exitOfRun } from "../exit-codes.js";
 import { type LiveLine, liveLine } from "../live-line.js";
 import { brief, type Output, paint, printJson, printLine, safe, say } from "../output.js";
+import { nameOf, PIPED, readGivenPlan } from "../piped.js";
 import type { Bench } from "../program.js";
 import { resumeLines } from "./checkpoints.js";
 
@@ -30,7 +30,7 @@ export type RunOptions = {
 
 export const startRun = async (
   app: RunLedger,
-  { output, directory, terminal: { interrupted } }: Bench,
+  { output, directory, terminal: { interrupted, input } }: Bench,
   caller: Caller,
   given: string | undefined,
   options: RunOptions,
@@ -39,7 +39,12 @@ export const startRun = async (
   const create =
     "goal" in wanted
       ? () => planGoal(app, caller, wanted.goal, options)
-      : await createFrom(app, caller, wanted.file, options);
+      : createFrom(
+          app,
+          caller,
+          { file: wanted.file, plan: await readGivenPlan(wanted.file, input) },
+          options,
+        );
   const driven = await watched(app, output, interrupted, async () => {
     const run = await create();
     return options.drive ? app.drive(run.runId, interrupted) : run;
@@ -58,7 +63,7 @@ const wantedOf = async (
       hint: 'runledger run plan.yaml, or runledger run "goal in plain words"',
     });
   if (given === undefined) return { goal: goal ?? "" };
-  const file = resolve(directory, given);
+  const file = given === PIPED ? PIPED : resolve(directory, given);
   if (/\s/.test(given) && !(await stat(file).catch(() => undefined))?.isFile()) {
     if (!PLAN_NAME.test(given)) return { goal: given };
     throw new LedgerError("file_not_found", `There is no plan file ${file}.`, {
@@ -83,20 +88,21 @@ const planGoal = (app: RunLedger, caller: Caller, goal: string, options: RunOpti
     ...begunBy(caller, options),
   });
 
-const createFrom = async (app: RunLedger, caller: Caller, planFile: string, options: RunOptions) => {
-  const plan = await readPlanFile(planFile);
-  return () =>
-    aboutFile(planFile, () =>
+type Given = { readonly file: string; readonly plan: unknown };
+
+const createFrom =
+  (app: RunLedger, caller: Caller, { file, plan }: Given, options: RunOptions) =>
+  () =>
+    aboutFile(nameOf(file), () =>
       app.createRun(caller, {
         plan,
         // At the terminal nobody else could work on a step, so an unknown owner is a defect of the plan.
         agents: app.agentNames,
-        originalRequest: options.request ?? `runledger run ${planFile}`,
-        allowDirty: inProject(app.projectDir, planFile),
+        originalRequest: options.request ?? `runledger run ${file}`,
+        allowDirty: file === PIPED ? [] : inProject(app.projectDir, file),
         ...begunBy(caller, options),
       }),
     );
-};
 
 const begunBy = ({ sessionKey }: Caller, { includeUncommitted, idempotencyKey }: RunOptions) => ({
   sessionKey,

@@ -9,11 +9,11 @@ import {
   verifiedRun,
   verifyAt,
 } from "../../../index.js";
-import { agoOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { brief, type Output, paint, printJson, printLine, say } from "../output.js";
 import type { Bench } from "../program.js";
 import { printTable } from "../table.js";
+import { agoOf } from "../time-cells.js";
 
 /** `Name: value`, as seed 000 prints them. */
 const printFields = (output: Output, fields: readonly (readonly [name: string, value: string])[]): void => {

@@ -1,8 +1,9 @@
 import type { ListedSchedule, RunLedger } from "../../../index.js";
-import { agoOf, statusCell, timeOf } from "../describe.js";
+import { statusCell } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { type Output, printJson } from "../output.js";
 import { printTable } from "../table.js";
+import { agoOf, timeCell } from "../time-cells.js";
 
 export const listSchedules = async (app: RunLedger, output: Output): Promise<number> => {
   const schedules = await app.schedules();
@@ -14,7 +15,7 @@ export const listSchedules = async (app: RunLedger, output: Output): Promise<num
         one.name,
         one.cron,
         one.timeZone,
-        { text: one.nextAt === null ? "–" : timeOf(one.nextAt) },
+        timeCell(one.nextAt),
         one.lastRun === null ? "–" : `${one.lastRun.runId.slice(-6)}, ${agoOf(one.lastRun.createdAt)}`,
         one.lastRun === null ? "–" : statusCell(one.lastRun.status),
         planWords(one),

@@ -1,9 +1,10 @@
 import { type Caller, LedgerError, parseDuration, type RunLedger, type SdkKey } from "../../../index.js";
-import { agoOf, statusCell, timeOf } from "../describe.js";
+import { statusCell, timeOf } from "../describe.js";
 import { EXIT } from "../exit-codes.js";
 import { jsonLine, type Output, printJson, printLine, SCHEMA_VERSION, say } from "../output.js";
 import type { Bench } from "../program.js";
 import { printTable } from "../table.js";
+import { agoCell, timeCell } from "../time-cells.js";
 
 export type NewSdkKeyOptions = {
   readonly name: string;
@@ -56,8 +57,8 @@ export const listSdkKeys = async (app: RunLedger, output: Output): Promise<numbe
         key.name,
         key.kind,
         statusCell(key.state),
-        agoOf(key.createdAt),
-        key.expiresAt === null ? "–" : timeOf(key.expiresAt),
+        agoCell(key.createdAt),
+        timeCell(key.expiresAt),
         opensWords(key),
       ]),
       empty: "Nobody has an SDK key here. Make one: runledger sdk-key create NAME",

@@ -84,6 +84,7 @@ const serveUntil = async (
   const server = await listen(httpApp({ ask: ledger.ask, mcp, names, metrics, broke }).fetch, { host, port });
   tell(output, server.url, options.metrics);
   say(output, "MCP clients send a credential (`runledger credential`) as bearer token. Ctrl-C stops.");
+  say(output, `The gate, for programs with an SDK key (\`runledger sdk-key\`): RUNLEDGER_URL=${server.url}`);
   if (!LOOPBACK.test(host))
     say(output, "Other machines reach it, and credentials go in plain text: put TLS in front of it.");
   await aborted(interrupted);

@@ -18,6 +18,7 @@ const RUNNING_LOOKED_AT = 1_000;
 export const status = async (app: RunLedger, { output, terminal }: Bench): Promise<number> => {
   const { settings } = app;
   const runs = await countRuns(app);
+  const active = await app.ledger.store.count({ statuses: ["running"], planned: false });
   const stage = stageOf(settings.runLedger);
   if (output.json) {
     printJson(output, {
@@ -39,8 +40,8 @@ export const status = async (app: RunLedger, { output, terminal }: Bench): Promi
       ["project", app.projectDir],
       ["ledger", app.dataDir],
       ["rollout", stage === "off" ? "off: no host adopts the ledger by stages" : stage.replaceAll("_", " ")],
-      ["runs", runStatuses.map((one) => `${runs[one]} ${one}`).join(", ")],
-      ["", `${runs.interrupted} interrupted, ${runs.waiting} waiting for a person`],
+      ["runs", statusWords(runs, active)],
+      ["", `${runs.interrupted} due and driven by nobody, ${runs.waiting} waiting for a person`],
       ["agents", Object.keys(settings.agents).join(", ") || "none (add them to runledger.yaml)"],
     ],
     empty: "",
@@ -68,6 +69,16 @@ const countRuns = async (app: RunLedger): Promise<Counts> => {
     quarantined: await store.count({ quarantined: true }),
   };
 };
+
+/** What clients record is told apart, in the word of lists: nobody here knows whether they are at work. */
+const statusWords = (runs: Counts, active: number): string =>
+  runStatuses
+    .flatMap((one) =>
+      one === "running" && active > 0
+        ? [`${runs.running - active} running`, `${active} active`]
+        : [`${runs[one]} ${one}`],
+    )
+    .join(", ");
 
 /** Every key, group by group; where it comes from in one word, since `config list --show-origin` has the rest. */
 const printSettings = (output: Output, rows: readonly SettingRow[]): Promise<void> => {

@@ -142,11 +142,13 @@ const addHousekeeping = (cli: Cli, { withLedger }: Register): void => {
   cli
     .command("import")
     .description("take in a run that was exported elsewhere, its history as it is; a running one is paused")
-    .argument("<file>", "the bundle, compressed or not")
+    .argument("<file>", "the bundle, compressed or not; - reads stdin")
     .action((file: string) =>
       withLedger(async (app, b) => {
         const { importRun } = await import("../commands/housekeeping.js");
-        return importRun(app, b.output, personOf(app, b), resolve(b.directory, file));
+        const { PIPED, pipedIn } = await import("../piped.js");
+        const from = file === PIPED ? pipedIn(b.terminal.input) : resolve(b.directory, file);
+        return importRun(app, b.output, personOf(app, b), from);
       }),
     );
 

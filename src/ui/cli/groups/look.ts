@@ -102,7 +102,7 @@ const addLists = (cli: Cli, { withLedger }: Register): void => {
     .option("-f, --follow", "go on with what is being recorded, until the run is over or Ctrl-C", false)
     .action((id: string, options) =>
       withLedger(async (app, b) => {
-        const { printJournal } = await import("../commands/look.js");
+        const { printJournal } = await import("../commands/journal.js");
         return printJournal(app, b.output, await app.findRun(id), options, b.terminal.interrupted);
       }),
     );

@@ -54,7 +54,7 @@ const addBeginnings = (cli: Cli, { bench, withLedger, end }: Register): void => 
   cli
     .command("run")
     .description("create a run from a plan or a goal and drive it until it ends or waits for a person")
-    .argument("[plan]", "plan file (JSON or YAML), or the goal in plain words")
+    .argument("[plan]", "plan file (JSON or YAML; - reads stdin), or the goal in plain words")
     .option("--goal <text>", "the goal in plain words: a planner makes the plan, and you approve it")
     .option("--planner <name>", "the agent that makes the plan of a goal (default: the setting planner)")
     .option("--request <text>", "the request in the user's own words")
@@ -160,7 +160,7 @@ const portNumber = (text: string): number => {
 export const addServeCommands = (cli: Cli, { withLedger, bench, end }: Register): void => {
   cli
     .command("serve")
-    .description("serve MCP over HTTP to agent programs of this machine, until stopped")
+    .description("serve MCP and the gate over HTTP to programs of this machine, until stopped")
     .option("--host <address>", "where to listen", SERVE_HOST)
     .option("--port <n>", "0 for any that is free", portNumber, SERVE_PORT)
     .option("--allow-host <name...>", "further host names that clients call it by", [])

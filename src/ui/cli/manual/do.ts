@@ -22,6 +22,7 @@ export const doPages: Pages = {
     examples: [
       ["runledger run plan.yaml", "carry out a plan"],
       ['runledger run "the prices of the shop add up"', "have a plan made, then look at it with plan show"],
+      ["jq .plan answer.json | runledger run -", "a plan that another program writes"],
       ["runledger run plan.yaml --no-drive", "only create the run; a worker drives it"],
       ["runledger run plan.json --json | tail -n 1", "how it ended, for a program"],
       ["runledger run plan.yaml --idempotency-key build-42", "safe to say twice"],

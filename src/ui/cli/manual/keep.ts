@@ -106,7 +106,10 @@ export const keepPages: Pages = {
   import: {
     about:
       "Takes in a run that was exported elsewhere. Every hash, the whole chain and the receipt are checked first; a bundle that does not hold is refused with its line, and nothing of it is kept. A run that was running arrives paused; one that is here already changes nothing.",
-    examples: [["runledger import run.jsonl.gz", "compressed or not"]],
+    examples: [
+      ["runledger import run.jsonl.gz", "compressed or not"],
+      ["ssh builder runledger -C shop export last | runledger import -", "piped in"],
+    ],
     exits: { conflict: "another run of that id is here" },
     seeAlso: ["export", "resume", "docs/keeping.md"],
   },

@@ -7,7 +7,7 @@ const { interrupted, terminated } = EXIT_WORDS;
 export const lookPages: Pages = {
   list: {
     about:
-      "Shows runs with their status, how many steps are completed, and what holds them up. A run that is due and driven by nobody is `interrupted`; one whose due steps are for agents of kind `tools`, which come by themselves, is `awaits agent`; one whose journal cannot be read is `quarantined`.",
+      "Shows runs with their status, how many steps are completed, and what holds them up. A run that is due and driven by nobody is `undriven`, or `interrupted` where work that was begun was cut off; one whose due steps are for agents of kind `tools`, which come by themselves, is `awaits agent`; one that asks a person `asks you`; one that a client records is `active`, `blocked` (somebody is asked) or `interrupted`, as `runs inspect` says too; one whose journal cannot be read is `quarantined`.",
     examples: [
       ["runledger list", "the newest twenty"],
       ["runledger list --status paused", "those that wait"],

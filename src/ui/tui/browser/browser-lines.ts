@@ -38,11 +38,12 @@ export const drawBrowser = (page: Page, around: Surroundings, size: Size): reado
   const { pages, project, pulse, driven, answer, dialog, help } = around;
   const entry = page.typing?.(size.columns);
   const aside = asideOf(pulse, driven, size.columns);
+  const body = page.draw(pageSize(answer, size));
   const lines = framed(
     {
       title: titleOf(pages, project, size.columns - lineWidth(aside)),
       aside,
-      body: page.draw(pageSize(answer, size)),
+      body: body.length > 0 || answer?.tone === "bad" ? body : [READING],
       answer: answerLines(answer, size.columns),
       hints: entry?.hints ?? page.hints().map(hintOf),
       ...(entry === undefined ? {} : { entry: entry.line }),
@@ -61,6 +62,9 @@ export const drawBrowser = (page: Page, around: Surroundings, size: Size): reado
     size,
   );
 };
+
+/** A page draws nothing before it was read. */
+const READING: Line = [span(" Reading…", "dim")];
 
 /** Lines of the help that stay however far it is scrolled. */
 const HELP_LEFT = 4;

@@ -13,6 +13,7 @@ import { type Answer, type Desk, LOOK_AGAIN_MS, type Page } from "./page.js";
 import { refusal } from "./perform.js";
 import { questionsPage } from "./questions-page.js";
 import { openReader } from "./reader.js";
+import { redacted, redactedDialog } from "./redacted.js";
 import { runPage } from "./run-page.js";
 import { runsPage } from "./runs-page.js";
 
@@ -45,7 +46,8 @@ type Sight = {
 };
 
 export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
-  const { app, caller, now } = options;
+  const { caller, now } = options;
+  const app = redacted(options.app);
   const sight: Sight = {
     size: { columns: 80, rows: 24 },
     answer: null,
@@ -55,11 +57,11 @@ export const openBrowser = (options: BrowserOptions, stage: Stage): Browser => {
     pulse: { position: -1, running: 0, waiting: 0 },
   };
   const say = (answer: Answer): void => {
-    sight.answer = answer;
+    sight.answer = { ...answer, lines: answer.lines.map(app.redact) };
     stage.redraw();
   };
   const ask: Desk["ask"] = (dialog) => {
-    sight.dialog = opened(dialog);
+    sight.dialog = opened(redactedDialog(app, dialog));
     stage.redraw();
   };
   const reader = openReader(() => readPage(app, sight), stage.redraw);
@@ -129,7 +131,8 @@ const readPage = async (app: RunLedger, sight: Sight): Promise<void> => {
   } catch (error) {
     const isLeft = sight.pages.length > 1 && page === top(sight);
     // What was just done may be why it is gone, as a planner's step is once its plan is approved: then that is told.
-    if (!isLeft || sight.answer?.tone !== "good") sight.answer = { tone: "bad", lines: refusal(error) };
+    if (!isLeft || sight.answer?.tone !== "good")
+      sight.answer = { tone: "bad", lines: refusal(error).map(app.redact) };
     // What is gone is not stood upon.
     if (isLeft) {
       sight.pages.pop();

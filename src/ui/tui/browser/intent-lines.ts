@@ -1,7 +1,7 @@
 import type { IntentView } from "../../../index.js";
 import { intentFacts } from "../../cli/intent-told.js";
 import { safe } from "../../cli/output.js";
-import { cut, EMPTY, type Line, pad, padStart, span, told, wrap } from "../kit/line.js";
+import { cut, EMPTY, type Line, pad, padStart, type Span, span, told, wrap } from "../kit/line.js";
 import { age, marked, shownAs } from "./words.js";
 
 /** Its number within its run, as commands take it behind the run's id. */
@@ -33,25 +33,66 @@ const keyOf = ({ sideEffectKey, destination }: IntentView): string =>
 /** Columns from which each part of a row is there. */
 const ROOM = { terms: 48, votes: 60, by: 76, wide: 100 } as const;
 
+type Parts = {
+  readonly mark: Span;
+  readonly number: string;
+  readonly word: Span;
+  readonly destination: Span;
+  readonly terms: string;
+  readonly votes: string;
+  readonly left: string;
+  readonly by: string;
+  readonly key: string;
+};
+
 /** Number, state, destination; then records and value, approvals, time left, who asked, and its key. */
-export const intentRow = (intent: IntentView, columns: number, now: number): Line => {
-  const shown = shownAs(intent.status);
+const cells = (columns: number, parts: Parts): Line => {
   const room = columns >= ROOM.wide ? 20 : 14;
+  const inColumns = (text: string, width: number): string => ` ${pad(cut(text, width), width)}`;
   const cell = (from: number, text: string, width: number): Line =>
-    columns >= from ? [span(` ${pad(cut(told(text), width), width)}`)] : [];
+    columns >= from ? [span(inColumns(text, width))] : [];
   return [
     span(" "),
-    marked(shown),
-    span(` ${padStart(numberOf(intent), 4)}`, "dim"),
-    span(` ${pad(shown.word, 9)}`, shown.tone),
-    span(` ${pad(cut(told(intent.destination), room), room)}`, "strong"),
-    ...cell(ROOM.terms, termsOf(intent), 12),
-    ...cell(ROOM.votes, votesOf(intent), 3),
-    ...cell(ROOM.votes, expiryOf(intent, now), 4),
-    ...cell(ROOM.by, intent.proposedBy.name, 10),
-    span(` ${told(keyOf(intent))}`, "dim"),
+    parts.mark,
+    span(` ${padStart(parts.number, 4)}`, "dim"),
+    span(inColumns(parts.word.text, 9), parts.word.tone),
+    span(inColumns(parts.destination.text, room), parts.destination.tone),
+    ...cell(ROOM.terms, parts.terms, 12),
+    ...cell(ROOM.votes, parts.votes, 3),
+    ...cell(ROOM.votes, parts.left, 4),
+    ...cell(ROOM.by, parts.by, 10),
+    span(` ${parts.key}`, "dim"),
   ];
 };
+
+export const intentRow = (intent: IntentView, columns: number, now: number): Line => {
+  const shown = shownAs(intent.status);
+  return cells(columns, {
+    mark: marked(shown),
+    number: numberOf(intent),
+    word: span(shown.word, shown.tone),
+    destination: span(told(intent.destination), "strong"),
+    terms: told(termsOf(intent)),
+    votes: votesOf(intent),
+    left: expiryOf(intent, now),
+    by: told(intent.proposedBy.name),
+    key: told(keyOf(intent)),
+  });
+};
+
+/** What stands above the rows. */
+export const intentHeads = (columns: number): Line =>
+  cells(columns, {
+    mark: span(" "),
+    number: "no.",
+    word: span("status"),
+    destination: span("destination"),
+    terms: "records, $",
+    votes: "yes",
+    left: "left",
+    by: "asked by",
+    key: "key",
+  }).map((piece) => ({ ...piece, tone: "faint" }));
 
 /** Columns from which names stand before what belongs to them. */
 const NAMED = 40;

@@ -2,7 +2,7 @@ import type { IntentView, RunView } from "../../../index.js";
 import { beside, EMPTY, type Line, onGround, type Size, span } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { ordersTo } from "./intent-actions.js";
-import { intentLines, intentRow } from "./intent-lines.js";
+import { intentHeads, intentLines, intentRow } from "./intent-lines.js";
 import { intentPage } from "./intent-page.js";
 import { journalPage } from "./journal-page.js";
 import { keyFor } from "./keymap.js";
@@ -96,7 +96,10 @@ const drawIntents = (
   const none: Line = [span(" No intent: nobody has asked to send anything out.", "dim")];
   const lines = intents.length === 0 ? [none] : list;
   const all = view?.run.intents.length ?? intents.length;
-  const left = rows === size.rows ? lines : [headOf(intents, all), EMPTY, ...lines];
+  const left =
+    rows === size.rows
+      ? lines
+      : [headOf(intents, all), intents.length === 0 ? EMPTY : intentHeads(width), ...lines];
   const chosen = intents[place.at];
   if (side === 0) return left;
   return beside(left, chosen === undefined ? [] : intentLines(chosen, side, now), width, size.rows);

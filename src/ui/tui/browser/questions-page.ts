@@ -1,5 +1,6 @@
 import {
   askedEffectsOf,
+  attemptEnd,
   awaitsApproval,
   effectDoubt,
   hasPolicyRequest,
@@ -53,7 +54,7 @@ type Question = {
 type QuestionsView = {
   readonly questions: readonly Question[];
   readonly place: Place;
-  /** Runs that wait beyond those that were looked at. */
+  /** Runs that wait beyond those that were looked at, and those of which nobody here can read what they ask. */
   readonly more: number;
 };
 
@@ -134,9 +135,9 @@ const pageOf = (desk: Desk, { view, step, intent }: Question): Page => {
 const readQuestions = async (desk: Desk, state: State, rows: number): Promise<State> => {
   const waiting = await desk.app.list({ ...WAITING, limit: RUNS_MAX });
   const known = new Map<string, { readonly seq: number; readonly questions: readonly Question[] }>();
-  for (const { runId, lastSeq, quarantine } of waiting) {
+  const readable = waiting.filter(({ quarantine, seal }) => quarantine === null && seal !== "locked");
+  for (const { runId, lastSeq } of readable) {
     const before = state.known.get(runId);
-    if (quarantine !== null) continue;
     if (before?.seq === lastSeq) known.set(runId, before);
     else known.set(runId, { seq: lastSeq, questions: await askedIn(desk, runId) });
   }
@@ -145,7 +146,7 @@ const readQuestions = async (desk: Desk, state: State, rows: number): Promise<St
   const at = questions.findIndex((question) => idOf(question) === state.chosenId);
   const place = seen({ ...state.place, at: at === -1 ? state.place.at : at }, questions.length, rows);
   const chosenId = idOf(questions[place.at]);
-  return { questions, place, more: all - waiting.length, chosenId, known, isRead: true };
+  return { questions, place, more: all - readable.length, chosenId, known, isRead: true };
 };
 
 const idOf = (question: Question | undefined): string | null =>
@@ -180,7 +181,7 @@ const ofIntent = (view: RunView, intent: IntentView): Question => {
 const stepsAsk = (view: RunView): readonly Question[] => {
   const { run, waiting } = view;
   const approvals = run.steps.flatMap((step): Question[] =>
-    isActive(run) && awaitsApproval(step) && step.state.status === "verify_pending"
+    run.source === null && awaitsApproval(step) && step.state.status === "verify_pending"
       ? [
           {
             kind: "approval",
@@ -215,8 +216,10 @@ const stepsAsk = (view: RunView): readonly Question[] => {
     const sentence = refusedBecause(step);
     return sentence === null ? [] : [{ kind: "decision", view, step, since, sentence }];
   });
-  const asked = [...doubts, ...refused];
-  return asked.length > 0 ? asked : [{ kind: "paused", view, step: null, since, sentence: message }];
+  const asked = [...approvals, ...doubts, ...refused];
+  return doubts.length + refused.length > 0
+    ? asked
+    : [...asked, { kind: "paused", view, step: null, since, sentence: message }];
 };
 
 const promisesOf = (view: RunView): readonly Question[] =>
@@ -249,7 +252,8 @@ const KINDS: Readonly<Record<Question["kind"], string>> = {
   approval: "approve?",
   effect: "in doubt",
   promise: "promise",
-  decision: "refused",
+  // Of a step it says how its last attempt ended.
+  decision: "asks you",
   paused: "paused",
   plan: "plan?",
   agent: "no agent",
@@ -272,7 +276,7 @@ const drawQuestions = (
         EMPTY,
       ]
     : [];
-  if (questions.length === 0) return [...head, [span(" Nothing waits for you.", "dim")]];
+  if (questions.length === 0) return [...head, [span(more > 0 ? UNREAD : " Nothing waits for you.", "dim")]];
   const rows = listRows(size, ABOVE);
   return [
     ...head,
@@ -283,6 +287,8 @@ const drawQuestions = (
   ];
 };
 
+const UNREAD = " What they ask cannot be read here: runledger doctor says why.";
+
 const ROOM = { id: 40, goal: 110 } as const;
 
 const questionLine = (
@@ -292,12 +298,12 @@ const questionLine = (
 ): Line => {
   const { run } = view;
   const state = shownAs(
-    kind === "approval" || kind === "effect" ? "asks" : kind === "decision" ? "failed" : "paused",
+    kind === "approval" || kind === "effect" ? "asks you" : kind === "decision" ? "failed" : "paused",
   );
   const left: Line = [
     span(" "),
     marked(state),
-    span(` ${pad(KINDS[kind], 9)}`, state.tone),
+    span(` ${pad(kind === "decision" && step !== null ? attemptEnd(step) : KINDS[kind], 11)}`, state.tone),
     span(padStart(age(since, now), 4), "dim"),
     span("  "),
     ...(columns >= ROOM.id ? [span(shortId(run.runId), "dim"), span("  ")] : []),

@@ -1,4 +1,4 @@
-import { isSpending, type Run, type RunView, type Step } from "../../../index.js";
+import { type Attended, isSpending, type Run, type RunView, type Step } from "../../../index.js";
 import { agentWords, lastWord } from "../../cli/describe.js";
 import { receiptWords } from "../../cli/receipt-words.js";
 import { trackedWords } from "../../cli/tracked-words.js";
@@ -17,18 +17,7 @@ import {
   wrap,
 } from "../kit/line.js";
 import { type Graph, graphOf } from "./graph.js";
-import {
-  type Attended,
-  age,
-  fact,
-  many,
-  marked,
-  type Shown,
-  shortId,
-  shownAs,
-  stepShown,
-  viewShown,
-} from "./words.js";
+import { age, fact, many, marked, runShown, type Shown, shortId, shownAs, stepShown } from "./words.js";
 
 /** Lines that run side by side beyond this leave no room for words; then the steps are listed with what they wait for. */
 const LINES_MAX = { narrow: 5, wide: 12 } as const;
@@ -52,7 +41,7 @@ export const summaryLines = (view: RunView, size: Size, now: number): readonly L
 /** Goal, state, and what it waits for, with the way to go on. */
 export const headLines = (view: RunView, columns: number, now: number): readonly Line[] => {
   const { run, waiting } = view;
-  const state = viewShown(view);
+  const state = runShown(view);
   const waived = run.state.status === "completed" && run.waivers.length > 0 ? " with waivers" : "";
   const done = run.steps.filter((step) => step.state.status === "completed").length;
   const facts = [

@@ -13,6 +13,7 @@ import {
   type Size,
   span,
   told,
+  wrap,
 } from "../kit/line.js";
 import { moved, type Place, seen, TOP } from "../kit/list.js";
 import { intentsPage } from "./intents-page.js";
@@ -21,6 +22,7 @@ import { type CommandName, keyFor } from "./keymap.js";
 import { hasHead, listRows, paneWidth } from "./layout.js";
 import { mandatesPage } from "./mandates-page.js";
 import type { Desk, Page } from "./page.js";
+import { refusal } from "./perform.js";
 import { summaryLines } from "./run-lines.js";
 import { runPage } from "./run-page.js";
 import { schedulesPage } from "./schedules-page.js";
@@ -30,6 +32,7 @@ type Query = {
   readonly statuses?: readonly RunStatus[];
   readonly waiting?: boolean;
   readonly claimable?: boolean;
+  readonly planned?: boolean;
 };
 
 const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
@@ -38,7 +41,9 @@ const OPEN: readonly RunStatus[] = ["planning", "running", "paused"];
 const FILTERS: readonly { readonly name: string; readonly query: Query }[] = [
   { name: "all", query: {} },
   { name: "waiting", query: { statuses: OPEN, waiting: true } },
-  { name: "running", query: { statuses: ["running"] } },
+  { name: "running", query: { statuses: ["running"], planned: true } },
+  // A client records them, and nobody here knows whether it is at work.
+  { name: "active", query: { statuses: ["running"], planned: false } },
   // Whether somebody is missing or a client comes by itself is said in each row.
   { name: "undriven", query: { statuses: ["planning", "running"], claimable: true } },
   { name: "paused", query: { statuses: ["paused"] } },
@@ -58,8 +63,8 @@ type RunsView = {
   readonly place: Place;
   /** The window of the list, from `place.top`. */
   readonly rows: readonly ListedRun[];
-  /** The chosen run, where there is room to show it. */
-  readonly chosen: RunView | null;
+  /** The chosen run where there is room to show it, or why it cannot be shown, in lines. */
+  readonly chosen: RunView | readonly string[] | null;
 };
 
 /** All runs are counted so often also when no event tells of a change: leases end without one. */
@@ -164,7 +169,8 @@ const readRuns = async (desk: Desk, before: State, size: Size): Promise<State> =
   const rows = await desk.app.list({ ...queryOf(state), limit: listRows(size, ABOVE), offset: place.top });
   const row = rows[place.at - place.top];
   const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
-  const chosen = wide ? await desk.app.view(row.runId) : null;
+  // What is erased, or sealed under a key that is away, is listed like any other, and never stands in the way of the others.
+  const chosen = wide ? await desk.app.view(row.runId).catch(refusal) : null;
   return { ...state, place, rows, chosen, chosenId: row?.runId ?? null, isRead: true };
 };
 
@@ -196,9 +202,18 @@ const drawRuns = (view: RunsView, size: Size, now: number): readonly Line[] => {
   const pane = paneWidth(size.columns);
   if (pane === 0) return listLines(view, size, now);
   const width = size.columns - pane - 3;
-  const right =
-    view.chosen === null ? [] : summaryLines(view.chosen, { columns: pane, rows: size.rows }, now);
-  return beside(listLines(view, { ...size, columns: width }, now), right, width, size.rows);
+  return beside(
+    listLines(view, { ...size, columns: width }, now),
+    chosenLines(view, { columns: pane, rows: size.rows }, now),
+    width,
+    size.rows,
+  );
+};
+
+const chosenLines = ({ chosen }: RunsView, size: Size, now: number): readonly Line[] => {
+  if (chosen === null) return [];
+  if ("run" in chosen) return summaryLines(chosen, size, now);
+  return chosen.flatMap((text) => wrap(text, size.columns)).map((text) => [span(text, "dim")]);
 };
 
 const listLines = (view: RunsView, size: Size, now: number): readonly Line[] => {

@@ -1,5 +1,4 @@
 import {
-  type Candidate,
   candidateWords,
   formatDuration,
   isSpending,
@@ -9,6 +8,7 @@ import {
   usageOfStep,
   type Verdict,
   type WorkedStep,
+  workedStep,
 } from "../../../index.js";
 import { agentWords, isolationTold, testsTold, verdictLine, violationsTold } from "../../cli/describe.js";
 import { safe } from "../../cli/output.js";
@@ -17,7 +17,7 @@ import { cut, EMPTY, fitLine, type Line, span, told, wrap } from "../kit/line.js
 import type { Tone } from "../kit/theme.js";
 import { proposedPlanLines } from "./plan-lines.js";
 import { judgeName } from "./run-lines.js";
-import { age, fact, many, marked, shownAs, stepShown } from "./words.js";
+import { age, fact, many, marked, stepShown } from "./words.js";
 
 /** State, agent, judge and tries of a step, and what it is to do. */
 export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: number): readonly Line[] => {
@@ -46,7 +46,7 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
     ...wrap(spec.goal, columns)
       .slice(0, 3)
       .map((text) => [span(text)]),
-    ...candidateLines(step, columns),
+    ...candidateLines(view, step, columns),
     ...(needs === "" ? [] : [[span(cut(`after ${needs}`, columns), "dim")]]),
     ...(isSpending(usage) ? wrap(usageWords(usage), columns).map((text) => [span(text, "dim")]) : []),
     ...(asked === null
@@ -58,26 +58,22 @@ export const stepHead = (view: RunView, step: WorkedStep, columns: number, now: 
 };
 
 /** Those who race for a step, each with where it stands; the one that is looked at stands out. */
-const candidateLines = ({ candidates, candidate, attempt }: WorkedStep, columns: number): readonly Line[] =>
-  attempt === 0
+const candidateLines = (view: RunView, step: WorkedStep, columns: number): readonly Line[] =>
+  step.attempt === 0
     ? []
-    : candidates.map((one) => {
-        const shown = candidateShown(one);
+    : step.candidates.map((one) => {
+        const shown = stepShown(workedStep(step, one.candidate), view);
         const name = `${one.candidate} ${told(one.agent)} ${shown.word}`;
         const said = told(candidateWords(one).split("\n")[0] ?? "");
-        return fitLine(
-          [
-            span(one.candidate === candidate ? "▸ " : "  ", "key"),
-            marked(shown),
-            span(` ${name}`, one.candidate === candidate ? "strong" : "plain"),
-            span(`  ${said}`, "dim"),
-          ],
-          columns,
-        );
+        const isChosen = one.candidate === step.candidate;
+        const line = [
+          span(isChosen ? "▸ " : "  ", "key"),
+          marked(shown),
+          span(` ${name}`, isChosen ? "strong" : "plain"),
+          span(`  ${said}`, "dim"),
+        ];
+        return fitLine(line, columns);
       });
-
-const candidateShown = ({ state }: Candidate) =>
-  shownAs(state.status === "completed" ? state.how : state.status);
 
 /** A step beside its run: what it is, and the last that was said about it. */
 export const stepSummary = (

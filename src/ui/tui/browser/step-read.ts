@@ -15,7 +15,7 @@ export const textOf = async (
   step: WorkedStep,
   tab: Tab,
 ): Promise<string | null> => {
-  if (tab === "agent log") return endOf(app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
+  if (tab === "agent log") return endOf(app, app.agentLog(runId, step.spec.id, step.attempt, step.candidate));
   if (tab === "judge log") return judgeText(app, runId, verdictOf(step));
   if (tab === "effects") return effectsText(app, runId, step);
   const { state } = step;
@@ -58,16 +58,23 @@ const blobText = async (app: RunLedger, runId: string, hash: string | null): Pro
   return bytes.length > BYTES_MAX ? `${text}\n… and ${bytes.length - BYTES_MAX} bytes more` : text;
 };
 
+/** No secret that is looked for is longer; one that begins before what is shown is known by what stands there. */
+const SECRET_BYTES_MAX = 64 * 1024;
+
 /** Null when there is no such file. */
-const endOf = async (path: string): Promise<string | null> => {
+const endOf = async ({ ledger }: RunLedger, path: string): Promise<string | null> => {
   const file = await open(path, "r").catch(() => undefined);
   if (file === undefined) return null;
   try {
     const { size } = await file.stat();
     const from = Math.max(0, size - BYTES_MAX);
-    const bytes = Buffer.alloc(Math.min(size, BYTES_MAX));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
-    const text = bytes.subarray(0, bytesRead).toString("utf8");
+    const before = Math.min(from, SECRET_BYTES_MAX);
+    const bytes = Buffer.alloc(size - from + before);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, from - before);
+    const stream = ledger.redactor.stream();
+    stream.push(bytes.subarray(0, before));
+    const shown = [stream.push(bytes.subarray(before, bytesRead)), stream.end()];
+    const text = Buffer.concat(shown).toString("utf8");
     return from === 0 ? text : `… ${from} bytes before\n${text}`;
   } finally {
     await file.close();

@@ -1,11 +1,9 @@
 import {
-  askedEffectsOf,
-  awaitsApproval,
-  candidateOf,
-  isActive,
+  type Attended,
   type ListedRun,
   type RunView,
   type StoredEvent,
+  stepWord,
   type WorkedStep,
 } from "../../../index.js";
 import { eventTold } from "../../cli/describe.js";
@@ -19,18 +17,19 @@ const STATES: Readonly<Record<string, Shown>> = {
   planning: { mark: "○", word: "planning", tone: "dim" },
   running: { mark: "●", word: "running", tone: "busy" },
   interrupted: { mark: "!", word: "interrupted", tone: "bad" },
-  awaits: { mark: "◌", word: "awaits agent", tone: "busy" },
+  undriven: { mark: "!", word: "undriven", tone: "warn" },
+  "awaits agent": { mark: "◌", word: "awaits agent", tone: "busy" },
   paused: { mark: "‖", word: "paused", tone: "warn" },
-  asks: { mark: "◆", word: "asks you", tone: "warn" },
+  "asks you": { mark: "◆", word: "asks you", tone: "warn" },
   completed: { mark: "✔", word: "completed", tone: "good" },
   failed: { mark: "✘", word: "failed", tone: "bad" },
-  quarantined: { mark: "!", word: "unreadable", tone: "bad" },
+  quarantined: { mark: "!", word: "quarantined", tone: "bad" },
   pending: { mark: "○", word: "pending", tone: "dim" },
   racing: { mark: "●", word: "racing", tone: "busy" },
   cancelled: { mark: "–", word: "cancelled", tone: "dim" },
-  in_progress: { mark: "●", word: "working", tone: "busy" },
-  verify_pending: { mark: "◐", word: "verifying", tone: "busy" },
-  left: { mark: "○", word: "begun", tone: "warn" },
+  working: { mark: "●", word: "working", tone: "busy" },
+  verifying: { mark: "◐", word: "verifying", tone: "busy" },
+  begun: { mark: "○", word: "begun", tone: "warn" },
   proposed: { mark: "◐", word: "proposed", tone: "dim" },
   verified: { mark: "✔", word: "verified", tone: "good" },
   reported: { mark: "✔", word: "reported", tone: "dim" },
@@ -59,36 +58,18 @@ const STATES: Readonly<Record<string, Shown>> = {
 export const shownAs = (state: string): Shown =>
   STATES[state] ?? { mark: "·", word: told(state), tone: "plain" };
 
-/** A run in a list; one that asks something while others work says so first. */
-export const runShown = (row: ListedRun): Shown => {
-  if (row.quarantine !== null) return shownAs("quarantined");
-  if (row.interrupted) return shownAs("interrupted");
-  if (row.waiting?.for === "agent" && row.blocker === null) return shownAs("awaits");
-  return shownAs(isWorkedOn(row) && row.blocker !== null ? "asks" : row.status);
-};
+/** The client of a tracked run goes on when somebody has answered; an intent that is blocked never does. */
+const BLOCKED: Shown = { mark: "◆", word: "blocked", tone: "warn" };
 
-/** One that waits for a plan from outside has no step yet. */
-const isWorkedOn = ({ status, stepsTotal }: ListedRun): boolean =>
-  status === "running" || (status === "planning" && stepsTotal > 0);
+/** A run in a list, or on a page. */
+export const runShown = ({ stateWord }: Pick<ListedRun | RunView, "stateWord">): Shown =>
+  stateWord === "blocked"
+    ? BLOCKED
+    : stateWord === "active"
+      ? { ...shownAs(stateWord), tone: "busy" }
+      : shownAs(stateWord);
 
-export const viewShown = ({ run, interrupted, waiting }: RunView): Shown => {
-  if (interrupted) return shownAs("interrupted");
-  if (isActive(run) && run.steps.some(awaitsApproval)) return shownAs("asks");
-  return shownAs(waiting.for === "agent" ? "awaits" : run.state.status);
-};
-
-/** What a view must say to tell whether anybody is at work. */
-export type Attended = Pick<RunView, "run" | "interrupted">;
-
-/** A step is worked on and verified only where somebody does it. */
-export const stepShown = (step: WorkedStep, { run, interrupted }: Attended): Shown => {
-  if (candidateOf(step)?.state.status === "cancelled") return shownAs("cancelled");
-  if (awaitsApproval(step)) return shownAs("asks");
-  if (run.state.status === "paused" && askedEffectsOf(step).length > 0) return shownAs("asks");
-  if (step.state.status === "in_progress" && interrupted) return shownAs("left");
-  if (step.state.status === "verify_pending" && (interrupted || !isActive(run))) return shownAs("proposed");
-  return shownAs(step.state.status === "completed" ? step.state.how : step.state.status);
-};
+export const stepShown = (step: WorkedStep, at: Attended): Shown => shownAs(stepWord(step, at));
 
 export const marked = ({ mark, tone }: Shown): Span => span(mark, tone);
 
@@ -122,7 +103,11 @@ export const eventMark = (event: StoredEvent): Span => {
   return span(mark, TONES[style]);
 };
 export const eventText = (event: StoredEvent): string =>
-  told(event.type === "run_created" ? event.payload.goal : eventTold(event).text);
+  told(event.type === "run_created" ? event.payload.goal : withoutRun(event.runId, eventTold(event).text));
+
+/** Where one run is looked at its intents need no more than their number. */
+const withoutRun = (runId: string, text: string): string =>
+  text.startsWith(`${runId}.`) ? `intent ${text.slice(runId.length + 1)}` : text;
 
 /** 10,000 */
 export const counted = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ",");

@@ -86,7 +86,7 @@ const itemLine = (item: Item, width: number): Line => {
   const title = Math.min(TITLE_MAX, Math.floor(room / 2));
   return [
     markOf(row),
-    ...fitLine([span(cut(titleOf(row), title - 1))], title),
+    ...fitLine([span(titleOf(row, title - 1))], title),
     ...fitLine([valueSpan(row)], room - title - 1),
     span(" "),
     ...fitLine([span(origin, row.changed ? "warn" : "dim")], ORIGIN),
@@ -97,11 +97,16 @@ const MARK = 3;
 const ORIGIN = 8;
 const TITLE_MAX = 32;
 
-/** The same titles come again for each agent and each schedule. */
-const titleOf = ({ key, title }: SettingRow): string => {
-  const [first, name, last] = key.split(".");
-  return isNamedGroup(first) && last !== undefined ? told(`${name} · ${title}`) : title;
+/** The same titles come again for each agent and each schedule; of a long name less is shown, for the title says what it is. */
+const titleOf = ({ key, title }: SettingRow, width: number): string => {
+  const [first, name = "", last] = key.split(".");
+  if (!isNamedGroup(first) || last === undefined) return cut(title, width);
+  const room = Math.max(NAME_LEAST, width - widthOf(title) - widthOf(BETWEEN));
+  return cut(`${cut(told(name), room)}${BETWEEN}${title}`, width);
 };
+
+const BETWEEN = " · ";
+const NAME_LEAST = 4;
 
 const markOf = ({ defects, changed }: SettingRow): Line[number] => {
   if (defects.length > 0) return span(" ! ", "bad");
@@ -170,8 +175,8 @@ const answerOf = (editor: Editor, width: number): readonly Line[] => {
   }
   if (mode.kind === "typing") {
     const row = trialRow(editor);
-    const title = row === undefined ? mode.key : titleOf(row);
-    const question = cut(title, Math.floor(width / 3));
+    const room = Math.floor(width / 3);
+    const question = row === undefined ? cut(mode.key, room) : titleOf(row, room);
     const [defect] = row?.defects ?? [];
     return [
       asked(question, typingLine(mode.line, width - widthOf(question) - 3)),

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import {
+  ID_CHARS,
+  isId,
   type LedgerError,
   namedGroups,
   type SettingEdit,
@@ -281,6 +283,7 @@ const refusedName = ({ items }: Editor, group: NamedGroup, name: string): string
   if (name === "") return `${a[0]?.toUpperCase()}${a.slice(1)} needs a name.`;
   // It would be taken for keys inside each other.
   if (name.includes(".")) return `No dots in the name of ${a}.`;
+  if (!isId(name)) return `At most ${ID_CHARS} letters, digits, "-" and "_", and no "-" or "_" first.`;
   const isTaken = items.some((item) => item.kind === "row" && item.row.key.startsWith(`${group}.${name}.`));
   return isTaken ? `There is ${a} ${name}.` : undefined;
 };

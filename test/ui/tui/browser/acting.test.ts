@@ -289,7 +289,7 @@ describe("driving from here", () => {
   it("R resumes a run and carries it on, in the background, to its end", async () => {
     const { app, runId } = await opened();
     const screen = await look({ app }, SIZE, { runId, now: Date.now });
-    await screen.shows("! interrupted");
+    await screen.shows("! undriven");
     await typing(screen, "R", "enter");
     await screen.shows("▶ 1 driven here");
     const looked = async () => {
@@ -308,7 +308,7 @@ describe("driving from here", () => {
   it("leaving asks first, and stops gracefully: the run stays resumable", async () => {
     const { app, runId } = await opened();
     const screen = await look({ app }, SIZE, { runId, now: Date.now });
-    await screen.shows("! interrupted");
+    await screen.shows("! undriven");
     await typing(screen, "R", "enter");
     await screen.shows("▶ 1 driven here");
     await expect.poll(async () => (await app.view(runId)).run.steps[0]?.state.status).toBe("in_progress");

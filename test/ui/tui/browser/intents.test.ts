@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { IntentView } from "../../../../src/index.js";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { type IntentView, openRunLedger } from "../../../../src/index.js";
 import { agentOf, personOf } from "../../../helpers/gated.js";
 import { type GatedScreen, openGated, SIZES } from "../../../helpers/gated-browsing.js";
 import { DARK, LIGHT } from "../../../helpers/screens.js";
@@ -115,5 +116,23 @@ describe("what somebody asks to send", () => {
       await screen.shows(/│ status {2}approved/);
       await screen.press("ctrl+c");
     }
+  });
+
+  it("is redacted where it holds what has become a secret since, as by intents show", async () => {
+    const [secret, { projectDir }] = ["Tr0ub4dor-and-3-horses", gated.app];
+    const env = { ...process.env, XDG_DATA_HOME: join(projectDir, "data"), DB_PASSWORD: secret };
+    const payload = { text: `login ${secret}` };
+    await gated.propose({ payload, idempotencyKey: "login", metadata: { password: secret } });
+    const app = await openRunLedger({ projectDir, env, now: gated.clock.now });
+    onTestFinished(() => app.close());
+    const screen = await gated.open({ columns: 120, rows: 60 }, {}, app);
+    await screen.press("I");
+    await screen.shows(/5 intents/);
+    await screen.press("enter");
+    await screen.shows(/│ login \[redacted:DB_PASSWORD\]/);
+    await screen.press("a");
+    await screen.shows(/bytes: login \[redacted:DB_PASSWORD\]/);
+    expect(screen.written()).not.toContain(secret);
+    await screen.press("ctrl+c");
   });
 });

@@ -1,7 +1,9 @@
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { sample } from "../../../helpers/bench.js";
 import { look } from "../../../helpers/browsing.js";
-import { orchestrator, type Sample } from "../../../helpers/project.js";
+import { orchestrator, person, type Sample } from "../../../helpers/project.js";
 
 let shop: Sample;
 beforeAll(async () => {
@@ -34,6 +36,46 @@ it("A run that its client records is a page of its facts, and offers no driving"
   await screen.shows(/Nobody asks here what became of an effect/);
   await screen.press("ctrl+c");
   await app.close();
+});
+
+it("A run that was erased is listed, says so beside the list, and stands in the way of no other", async () => {
+  const sealed = await sample({ "runledger.yaml": "durable: { encryption: true }\n" });
+  const app = await sealed.open();
+  const runs = app.trackedRuns(orchestrator(app));
+  const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads" });
+  await runs.completeRun({ runId });
+  await runs.startRun({ agentId: "importer", intentSummary: "Import leads" });
+  await app.erase(person(app), runId);
+  const screen = await look({ app }, { columns: 160, rows: 30 });
+  await screen.shows(/Its client "importer" works on it/);
+  await screen.press("j");
+  await screen.shows(/\[run_erased\] Run "run_\w+" was erased/);
+  expect(await screen.text()).not.toMatch(/Its client "importer" works on it/);
+  await screen.press("k");
+  await screen.shows(/Its client "importer" works on it/);
+  expect(await screen.text()).not.toMatch(/run_erased/);
+  await screen.press("ctrl+c");
+});
+
+it("A sealed run whose key is away still counts as one that waits, and does not hide the others", async () => {
+  const sealed = await sample({ "runledger.yaml": "durable: { encryption: true }\n" });
+  const first = await sealed.open();
+  const runs = first.trackedRuns(orchestrator(first));
+  const { runId } = await runs.startRun({ agentId: "enricher", intentSummary: "Enrich leads" });
+  const begun = { sideEffectClass: "payment", sideEffectKey: "order-7" } as const;
+  await runs.recordEvent({ runId, eventType: "tool_call_started", ...begun });
+  await runs.createCheckpoint({ runId, reason: "interruption" });
+  const screen = await look({ app: first }, { columns: 120, rows: 30 });
+  await screen.press("w");
+  await screen.shows(/ 1 question\b/);
+  await screen.press("ctrl+c");
+  await rename(join(first.dataDir, "ledger.key"), join(sealed.place, "away.key"));
+  await first.close();
+  const app = await sealed.open();
+  const later = await look({ app }, { columns: 120, rows: 30 });
+  await later.press("w");
+  await later.shows(/ 0 questions, and 1 more run that waits\s+What they ask cannot be read here/);
+  await later.press("ctrl+c");
 });
 
 it("A run that is over says on its page which key signed for it", async () => {

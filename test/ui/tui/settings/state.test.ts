@@ -41,6 +41,18 @@ describe("the editor's list", () => {
   });
 });
 
+describe("an agent with a long name", () => {
+  it("leaves the title of each of its settings room", async () => {
+    const editor = await editorOf(`agents: { ${"long-name-".repeat(6)}: { kind: command, run: [x] } }\n`);
+    const text = plainText(drawEditor(editor, { columns: 80, rows: 200 }));
+    const titles = editor.items.flatMap((item) =>
+      item.kind === "row" && item.row.key.startsWith("agents.") ? [item.row.title] : [],
+    );
+    expect(titles.length).toBeGreaterThan(3);
+    for (const title of titles) expect(text).toMatch(new RegExp(`long.*… · ${title}`));
+  });
+});
+
 describe.each([
   ["agent", "a", "coder", "an agent"],
   ["schedule", "c", "nightly", "a schedule"],
@@ -48,6 +60,7 @@ describe.each([
 ])("a new %s", (one, letter, taken, a) => {
   it.each([
     ["a dot in it", "a.b", `No dots in the name of ${a}.`],
+    ["words that a shell would take for a command", "x; ls", 'At most 64 letters, digits, "-" and "_"'],
     ["a name that is taken", taken, `There is ${a} ${taken}.`],
     ["no name", "", `${a[0]?.toUpperCase()}${a.slice(1)} needs a name.`],
   ])("that cannot be made with %s says why, and what was typed stays", async (_what, name, why) => {
