@@ -1,5 +1,5 @@
 import { CUT_MARK } from "./cut.js";
-import type { Form } from "./secret-forms.js";
+import { escaped, type Form } from "./secret-forms.js";
 
 /** Where something secret stands, and what is said instead. */
 export type Span = { readonly start: number; readonly end: number; readonly name: string };
@@ -8,14 +8,11 @@ export type Span = { readonly start: number; readonly end: number; readonly name
 const PART_CHARS = 4;
 /** So many letters are none by chance; a short value is told by half of it. Fewer are words of every day: "test…", "…2024". */
 const TELLING_CHARS = 8;
-/** How an address begins tells nothing of it, also percent-encoded. */
-const SCHEME = /^[a-z][a-z0-9+.-]*(?::|%3a)(?:\/|%2f){2}/i;
-
-/** Letters that tell a beginning, and letters that tell an end: that one has no scheme in it. */
-const leastOf = (text: string): Least => {
-  const begins = SCHEME.exec(text)?.[0].length ?? 0;
-  return { head: begins + telling(text.length - begins), tail: telling(text.length) };
-};
+/** Letters that tell a beginning, behind those that all of its kind have, and letters that tell an end. */
+const leastOf = ({ text, begins }: Form): Least => ({
+  head: begins + telling(text.length - begins),
+  tail: telling(text.length),
+});
 
 const telling = (chars: number): number => Math.min(TELLING_CHARS, Math.ceil(chars / 2));
 
@@ -36,7 +33,7 @@ export type CutSearch = {
  */
 export const cutSearch = (forms: readonly Form[]): CutSearch => {
   if (forms.length === 0) return { spansIn: () => [], openIn: ({ length }) => length };
-  const known = forms.map((form) => ({ ...form, least: leastOf(form.text) }));
+  const known = forms.map((form) => ({ ...form, least: leastOf(form) }));
   const heads = grouped(known, (text) => text.slice(0, PART_CHARS));
   const tails = grouped(known, (text) => text.slice(-PART_CHARS));
   const longest = Math.max(...forms.map(({ text }) => text.length));
@@ -147,5 +144,3 @@ const hitsOf = function* (text: string, any: RegExp, of: Groups["of"]) {
     if (group !== undefined) yield { index: hit.index, group };
   }
 };
-
-export const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");

@@ -1,14 +1,5 @@
-import {
-  type CutSearch,
-  cutSearch,
-  escaped,
-  hasMark,
-  lastSaid,
-  marksIn,
-  openMark,
-  type Span,
-} from "./cut-secrets.js";
-import { type Form, formsOf } from "./secret-forms.js";
+import { type CutSearch, cutSearch, hasMark, lastSaid, marksIn, openMark, type Span } from "./cut-secrets.js";
+import { escaped, type Form, formsOf } from "./secret-forms.js";
 import type { Secret } from "./secrets.js";
 import { CUT_TOKEN_CHARS, TOKEN_CHARS_MIN, TOKEN_SHAPES, type TokenShape } from "./token-shapes.js";
 

@@ -1,28 +1,47 @@
 import type { Secret } from "./secrets.js";
+import { TOKEN_SHAPES } from "./token-shapes.js";
 
-/** A value in one of the ways in which it is written, and whose it is. */
-export type Form = { readonly text: string; readonly name: string };
+/** A value in one of the ways in which it is written, and whose it is; `begins` letters of it are those of everybody's. */
+export type Form = { readonly text: string; readonly name: string; readonly begins: number };
+
+export const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+
+/** What tells nothing of a value, for it is how all of its kind begin: the scheme of an address, and how a well-known token is named. */
+const BEGINS = new RegExp(
+  `^(?:[A-Za-z][A-Za-z0-9+.-]*(?::|%3[aA])(?:/|%2[fF]){2}|sk-(?:[a-z]{2,8}(?:[0-9]{2})?-|v1-){0,2}|${TOKEN_SHAPES.flatMap(({ starts }) => starts.map(escaped)).join("|")})`,
+);
 
 /** A value as programs print it. Bytes are read one character each, so text beyond ASCII has two forms. */
 export const formsOf = (secrets: readonly Secret[]): readonly Form[] => {
   const forms = new Map<string, Form>();
   for (const { name, value } of secrets) {
-    const bytes = Buffer.from(value, "utf8");
-    const whole = bytes.toString("utf8");
-    const inJson = JSON.stringify(whole).slice(1, -1);
-    // What a refusal quotes is JSON, and so is the line that the refusal is told in.
-    const written = [whole, inJson, JSON.stringify(inJson).slice(1, -1)];
-    const texts = [
-      ...written,
-      ...written.map((text) => Buffer.from(text, "utf8").toString("latin1")),
-      ...uriForms(whole),
-      ...base64Forms(bytes),
-      bytes.toString("hex"),
-      bytes.toString("hex").toUpperCase(),
-    ];
-    for (const text of texts) if (!forms.has(text)) forms.set(text, { text, name });
+    const begun = writtenAs(BEGINS.exec(value)?.[0] ?? "");
+    for (const [n, text] of writtenAs(value).entries())
+      if (!forms.has(text)) forms.set(text, { text, name, begins: sameChars(text, begun[n] ?? "") });
   }
   return [...forms.values()];
+};
+
+const sameChars = (text: string, begun: string): number => {
+  const differs = [...begun].findIndex((char, at) => char !== text[at]);
+  return differs === -1 ? begun.length : differs;
+};
+
+/** In the same order for every value. */
+const writtenAs = (value: string): readonly string[] => {
+  const bytes = Buffer.from(value, "utf8");
+  const whole = bytes.toString("utf8");
+  const inJson = JSON.stringify(whole).slice(1, -1);
+  // What a refusal quotes is JSON, and so is the line that the refusal is told in.
+  const written = [whole, inJson, JSON.stringify(inJson).slice(1, -1)];
+  return [
+    ...written,
+    ...written.map((text) => Buffer.from(text, "utf8").toString("latin1")),
+    ...uriForms(whole),
+    ...base64Forms(bytes),
+    bytes.toString("hex"),
+    bytes.toString("hex").toUpperCase(),
+  ];
 };
 
 /** Encoders differ in what they leave as it is: the slash, a few signs, the blank. */

@@ -171,6 +171,9 @@ describe("a value that was cut off before anybody looked for it", () => {
     { name: "DB_PASSWORD", value: "production-2024!" },
     { name: "API_TOKEN", value: "test-token-for-local" },
     { name: "CARD_KEY", value: "abcdefghijkl4242" },
+    { name: "MODEL_KEY", value: `sk-proj-${letters(60)}` },
+    { name: "OTHER_MODEL_KEY", value: `sk-ant-api03-${letters(60)}` },
+    { name: "HUB_TOKEN", value: `github_pat_${letters(60)}` },
   ]);
 
   it.each([
@@ -178,6 +181,8 @@ describe("a value that was cut off before anybody looked for it", () => {
     "running test… and deploying to prod…, card ends …4242, copyright …2024!",
     "ghp_… and Bearer tokens… and the end… and bearer of bad news…",
     "npm_config_registry… npm_package_version_of_the_whole… AKIA_is_a_name_of_something… ghs_something…",
+    "a key such as sk-proj-… or sk-ant-api03-… or github_pat_…",
+    "aHR0cHM6Ly… and 68747470733a2f2f… begin every address in base64 and hex",
     "AKIAlowercaseword… ASIA… AKIA234567A… MALAKIABCDEFGHI…",
     "sk-learn-something-with-many-words… glpat-tokens-are… -----BEGIN CERTIFICATE-----\nMIIBIjANBgkqhkiG…",
     "-----BEGIN PRIVATE KEY----- is how such a thing begins…",
@@ -190,6 +195,20 @@ describe("a value that was cut off before anybody looked for it", () => {
     expect(everyday.text("https://hooks.exa… production… …-local …ion-2024!")).toBe(
       "[redacted:HOOK_URL]… [redacted:DB_PASSWORD]… …-local …[redacted:DB_PASSWORD]",
     );
+    for (const [name, value] of [
+      ["HOOK_URL", "https://hooks.example"],
+      ["MODEL_KEY", `sk-proj-${letters(60)}`],
+      ["OTHER_MODEL_KEY", `sk-ant-api03-${letters(60)}`],
+    ] as const)
+      for (const written of [
+        value,
+        Buffer.from(value).toString("base64"),
+        Buffer.from(value).toString("hex"),
+      ]) {
+        const known = /^(?:https:..|sk-proj-|sk-ant-api03-)/.exec(value)?.[0].length ?? 0;
+        const cut = written.slice(0, Math.ceil((known * written.length) / value.length) + 8);
+        expect(everyday.text(`at ${cut}…`)).toMatch(new RegExp(`^at \\[redacted:(?:${name}|api_key)\\]…$`));
+      }
     expect(createRedactor([{ name: "PIN", value: "aB3dE6gH" }]).text("aB3dE… aB3…")).toBe(
       "[redacted:PIN]… aB3…",
     );

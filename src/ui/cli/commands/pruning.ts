@@ -70,7 +70,7 @@ const printRuns = (output: Output, { runs }: Pruned, dryRun: boolean): Promise<v
       { text: formatSize(bytes), right: true },
       goal,
     ]),
-    empty: "There is nothing to remove; some finished runs stay whatever the limits: runledger help prune",
+    empty: "There is nothing to remove; what may hold finished runs back: runledger help prune",
   });
 
 const freed = (pruned: Pruned, dryRun: boolean): string => {
