@@ -14,12 +14,13 @@ const FOREIGN = "0".repeat(32);
 /** A ledger, and one elsewhere that goes by its id: whoever writes bundles writes what they like. */
 const twins = async <T>(before: (app: RunLedger) => Promise<T>) => {
   const [project, other] = [await gatedProject(), await gatedProject()];
-  const [app, former] = [await project.open(), await other.open()];
-  const had = await before(app);
-  await former.close();
+  const [first, former] = [await project.open(), await other.open()];
+  const had = await before(first);
+  // Whoever has it open still writes into it.
+  await Promise.all([first.close(), former.close()]);
   await rm(former.dataDir, { recursive: true });
-  await cp(app.dataDir, former.dataDir, { recursive: true });
-  const twin = await other.open();
+  await cp(first.dataDir, former.dataDir, { recursive: true });
+  const [app, twin] = [await project.open(), await other.open()];
   expect(twin.ledger.store.ledgerId).toBe(app.ledger.store.ledgerId);
   return { ...project, app, twin, had };
 };
