@@ -242,7 +242,9 @@ describe("prune and gc", () => {
 
   it("say what would go, let it go, and bring it back", async () => {
     const stays = (await desk.type("prune", "--keep", "0")).err;
-    expect(stays).toContain("There is nothing to remove; what may hold finished runs back: runledger help prune");
+    expect(stays).toContain(
+      "There is nothing to remove; what may hold finished runs back: runledger help prune",
+    );
     hoursLater(2);
     const before = (await desk.json("list", "--limit", "50")).runs as unknown[];
     const would = (await desk.json("prune", "--keep", "0", "--dry-run")).runs as { runId: string }[];
