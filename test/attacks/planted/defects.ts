@@ -164,8 +164,8 @@ export const defects: readonly Defect[] = [
   of(
     "a secret is looked for as it is, and not as base64",
     "src/core/secret-forms.ts",
-    "      ...base64Forms(bytes),\n",
-    "      ...base64Forms(bytes).slice(1e9),\n",
+    "    ...base64Forms(bytes),\n",
+    "    ...base64Forms(bytes).slice(1e9),\n",
     "says the secret in base64",
   ),
   of(
@@ -178,7 +178,7 @@ export const defects: readonly Defect[] = [
   of(
     "a secret is not looked for in hexadecimal",
     "src/core/secret-forms.ts",
-    '      bytes.toString("hex"),\n',
+    '    bytes.toString("hex"),\n',
     "",
     "says the secret in hexadecimal",
   ),
