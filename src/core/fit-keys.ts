@@ -9,9 +9,10 @@ type Named = Pick<IntentContent, "destination" | "idempotencyKey">;
 
 /**
  * Half a character becomes another one in some stores, so that two keys would be one there. Nobody sees a control character, and an
- * approver would read another name than the one that counts: marks that hide or turn text, line ends of Unicode, empty Hangul letters.
+ * approver would read another name than the one that counts: marks that hide or turn text, line ends of Unicode, letters and selectors that draw nothing (but for the one that makes a sign a picture).
  */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/u;
+const UNFIT =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?!\ufe0f)\p{Default_Ignorable_Code_Point}|(?<!\p{Extended_Pictographic})\ufe0f/u;
 
 /** Throws `invalid_input`. */
 export const requireVisible = (key: string | null): void => {

@@ -8,7 +8,7 @@ export const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|
 
 /** What tells nothing of a value, for it is how all of its kind begin: the scheme of an address, and how a well-known token is named. */
 const BEGINS = new RegExp(
-  `^(?:[A-Za-z][A-Za-z0-9+.-]*(?::|%3[aA])(?:/|%2[fF]){2}|sk-(?:[a-z]{2,8}(?:[0-9]{2})?-|v1-){0,2}|${TOKEN_SHAPES.flatMap(({ starts }) => starts.map(escaped)).join("|")})`,
+  `^(?:[A-Za-z][A-Za-z0-9+.-]*(?::|%3[aA])(?:/|%2[fF]){2}|sk-(?:(?:proj|svcacct|admin|ant-(?:api|admin|sid|oat)[0-9]{2}|or-v1)-)?|${TOKEN_SHAPES.flatMap(({ starts }) => starts.map(escaped)).join("|")})`,
 );
 
 /** A value as programs print it. Bytes are read one character each, so text beyond ASCII has two forms. */

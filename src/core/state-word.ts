@@ -32,10 +32,10 @@ export type Standing = {
 
 export const stateWord = ({ status, stepsTotal, asks, undriven, isCutOff }: Standing): StateWord => {
   if (isCutOff) return "interrupted";
+  // Only a client that records its run goes on without a plan, and nobody else drives it.
+  if (status === "running" && stepsTotal === 0) return asks ? "blocked" : "active";
   if (undriven === "worker") return "undriven";
   if (undriven === "agent" && !asks) return "awaits agent";
-  // Only a client that records its run goes on without a plan.
-  if (status === "running" && stepsTotal === 0) return asks ? "blocked" : "active";
   // One that waits for a plan from outside has no step yet.
   if (asks && (status === "running" || (status === "planning" && stepsTotal > 0))) return "asks you";
   return status;

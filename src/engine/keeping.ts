@@ -4,6 +4,7 @@ import { requireRole } from "../core/decide/guards.js";
 import { decide } from "../core/decide/index.js";
 import { LedgerError } from "../core/errors.js";
 import { isActive, type Run } from "../core/run.js";
+import { shellWord } from "../core/shell-word.js";
 import { interruptionOf } from "../core/tracked-commands.js";
 import { type ReadBundle, readBundle, writeBundle } from "../ledger/bundle.js";
 import { bytesOf, FINISHED, unnamedBlobs } from "../ledger/housekeeping.js";
@@ -259,7 +260,8 @@ const wentFrom = async (
   const { lastSeq, lastHash, removedAt, archive } = removal;
   const refused = (because: string) =>
     new LedgerError("run_exists", `Run "${runId}" was removed at ${removedAt}, ${because}.`, {
-      hint: archive === null ? "It was not archived." : `Bring it back: runledger import ${archive}`,
+      hint:
+        archive === null ? "It was not archived." : `Bring it back: runledger import ${shellWord(archive)}`,
       details: { runId, ...removal },
     });
   if (lastSeq !== header.events || lastHash !== header.lastHash)
@@ -267,7 +269,7 @@ const wentFrom = async (
   const left = await store.leftOrigin(runId);
   const isNamed = header.ledgerId === store.ledgerId;
   // Ledgers of before noted no origin. Where that is all there is, its receipt says whose it was.
-  const of = left?.ledgerId ?? (isNamed ? undefined : await receipts.signerOf(runId));
+  const of = left?.ledgerId ?? (await receipts.signerOf(runId));
   if (of !== undefined && of !== header.ledgerId)
     throw refused(`as one of ledger ${of}, and the bundle says otherwise`);
   if (left !== undefined) return "come";

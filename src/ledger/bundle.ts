@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import * as z from "zod";
 import { sha256 } from "../core/canonical.js";
 import { runNotFound } from "../core/decide/guards.js";
@@ -227,6 +228,7 @@ async function* pagesOf(store: Store, runId: string): AsyncGenerator<readonly Ev
   for (let after = 0; ; ) {
     const page = await store.read(runId, after, READ_BATCH);
     if (page.length > 0) yield page;
+    await nextTurn();
     after = page.at(-1)?.seq ?? after;
     if (page.length < READ_BATCH) return;
   }

@@ -100,8 +100,9 @@ export const viewRun = async (
 const asksIn = (run: Run, blocker: string | null): boolean =>
   hasTracking(run) ? unansweredApprovals(run).length > 0 : blocker !== null;
 
-/** By its client, of a run that that one records. */
-const isInterrupted = ({ tracked }: Run): boolean => (tracked?.interrupted ?? null) !== null;
+/** By its client, of a run that that one records: until it goes on, or ends. */
+const isInterrupted = ({ state, tracked }: Run): boolean =>
+  state.status === "paused" && (tracked?.interrupted ?? null) !== null;
 
 const isOverdue = (ledger: Ledger, run: Run): boolean => {
   const wake = nextActions(run).length === 0 ? nextWake(run) : null;

@@ -1,5 +1,6 @@
 import { runNotFound } from "../core/decide/guards.js";
 import { isLedgerError, LedgerError } from "../core/errors.js";
+import { shellWord } from "../core/shell-word.js";
 import type { Store } from "../stores/store.js";
 
 /** Why there is no such run: it never was, or it was taken out, and can be brought back unless it was erased since. */
@@ -10,7 +11,7 @@ export const absent = async (store: Store, runId: string): Promise<LedgerError> 
   if (erased !== undefined) return erased;
   const { removedAt, archive } = removal;
   return new LedgerError("run_not_found", `Run "${runId}" was removed at ${removedAt}.`, {
-    hint: archive === null ? "It was not archived." : `Bring it back: runledger import ${archive}`,
+    hint: archive === null ? "It was not archived." : `Bring it back: runledger import ${shellWord(archive)}`,
     details: { ...removal },
   });
 };

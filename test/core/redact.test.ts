@@ -209,6 +209,9 @@ describe("a value that was cut off before anybody looked for it", () => {
         const cut = written.slice(0, Math.ceil((known * written.length) / value.length) + 8);
         expect(everyday.text(`at ${cut}…`)).toMatch(new RegExp(`^at \\[redacted:(?:${name}|api_key)\\]…$`));
       }
+    expect(createRedactor([{ name: "MASTER", value: "sk-shop-prod-2024x7" }]).text("sk-shop-prod-20…")).toBe(
+      "[redacted:MASTER]…",
+    );
     expect(createRedactor([{ name: "PIN", value: "aB3dE6gH" }]).text("aB3dE… aB3…")).toBe(
       "[redacted:PIN]… aB3…",
     );

@@ -168,6 +168,21 @@ describe("the host of a program's step", () => {
     expect(await shop.told()).toEqual([{ type: "ended", status: "done", value: 7, replayed: true }]);
   });
 
+  it("keeps the claim of a program whose open effect a person has decided before it is asked about", async () => {
+    await using shop = await projectOf(`(await begin({ key: "k", risk: "money" })).hangUp();`);
+    const { app, runId } = shop;
+    const submit = app.ledger.submit.bind(app.ledger);
+    let asked = 0;
+    vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
+      if (command.type === "decide_effect" && caller.role === "engine" && (asked += 1) === 1)
+        await submit(of, { ...command, decision: "skip", reason: "it did" }, person(app));
+      return submit(of, command, caller, ...more);
+    });
+    expect((await app.drive(runId)).run.state.status).toBe("completed");
+    expect(asked).toBe(1);
+    expect(await typesOf(app, runId)).not.toContain("step_interrupted");
+  });
+
   it("asks before the next attempt when a time limit cut one off", async () => {
     await using shop = await projectOf(
       `tell((await begin({ key: "k", risk: "money" })).answer.type);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createDeliveries } from "../../src/engine/notify/deliveries.js";
+import { writeBundle } from "../../src/ledger/bundle.js";
 import { createCheckpoints } from "../../src/ledger/checkpoints/checkpoints.js";
 import { unnamedBlobs } from "../../src/ledger/housekeeping.js";
 import { READ_BATCH } from "../../src/ledger/known.js";
@@ -8,6 +9,7 @@ import { memoryCheckpoints } from "../../src/stores/checkpoints.js";
 import type { Store } from "../../src/stores/store.js";
 import { behindTheBack } from "../faults/damaged.js";
 import { create, note, orchestrator, planOf, stepSpec } from "../helpers/cast.js";
+import { AT } from "../helpers/given.js";
 import { openedIn, openedOn, temporaryFolder } from "../helpers/ledgers.js";
 
 /** A store answers without waiting for anything: who asks it in a loop must not keep this process from all else. */
@@ -106,6 +108,11 @@ test("whoever reads a long journal, or comes to tell people of it, lets others h
   const loaded = others.turns();
   expect(await wholeHistory(store, "run_1")).toHaveLength(4 * READ_BATCH + 2);
   expect(others.turns() - loaded).toBeGreaterThanOrEqual(4);
+  const whole = others.turns();
+  const without = { commits: undefined, receipt: undefined, at: AT, withKey: false };
+  for await (const line of writeBundle(store, "run_1", without)) expect(line).not.toBe("");
+  // Its pages are four times as long.
+  expect(others.turns() - whole).toBeGreaterThanOrEqual(2);
   const read = others.turns();
   const target = { name: "t", events: [], settingsMs: 0, timeoutMs: 1, tell: () => expect.unreachable() };
   await createDeliveries(ledger).pass([target], 0, new AbortController().signal);

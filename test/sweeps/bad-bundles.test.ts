@@ -277,7 +277,9 @@ describe("malformed bundles", () => {
             if ("refusal" in answer) {
               const { code, message } = answer.refusal;
               expect(code).toBe("bundle_invalid");
-              expect(message).toMatch(/Line \d+ of|ends where|commits of|last event/);
+              expect(message).toMatch(
+                /Line \d+ of|no bundle: it does not begin|ends where|commits of|last event/,
+              );
               expect(await heldBy(target.ledger.store)).toEqual(before);
               expect(refsOf(target)).toBe("");
               tally.refused(hurts, code);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stateWord } from "../../src/core/state-word.js";
 import type { NewIntent, RunLedger } from "../../src/index.js";
 import { look } from "../helpers/browsing.js";
 import { type Desk, openDesk, planOf, shop, step } from "../helpers/cli.js";
@@ -36,10 +37,14 @@ beforeAll(async () => {
   const tracked = app.trackedRuns(orchestrator(app));
   runs.interrupted = (await tracked.startRun({ agentId: "enricher", intentSummary: "Enrich" })).runId;
   await tracked.createCheckpoint({ runId: runs.interrupted, reason: "interruption" });
+  // What ends is over, whatever cut it off before.
+  runs.failed = (await tracked.startRun({ agentId: "enricher", intentSummary: "Enrich" })).runId;
+  await tracked.createCheckpoint({ runId: runs.failed, reason: "failure" });
+  await tracked.failRun({ runId: runs.failed, message: "no more" });
 });
 afterAll(() => desk.dispose());
 
-const words = ["undriven", "asks you", "paused", "active", "blocked", "interrupted"] as const;
+const words = ["undriven", "asks you", "paused", "active", "blocked", "interrupted", "failed"] as const;
 
 describe("one word for one state", () => {
   it("in lists", async () => {
@@ -67,6 +72,11 @@ describe("one word for one state", () => {
 
   it.each(["active", "blocked", "interrupted"])("%s is what its client is told too", async (word) => {
     expect((await desk.type("runs", "inspect", runs[word] ?? "")).out).toContain(`Status: ${word}\n`);
+  });
+
+  it("of a run that its client records is not undriven, when a time has come and nobody was there", () => {
+    const standing = { status: "running", stepsTotal: 0, undriven: "worker", isCutOff: false } as const;
+    expect([true, false].map((asks) => stateWord({ ...standing, asks }))).toEqual(["blocked", "active"]);
   });
 
   it("a step that asks is told so by show and the browser, and an approval says what is left to do", async () => {

@@ -117,12 +117,7 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
     return { kind: "skipped" };
   };
   const enter: Calls["enter"] = async (call, isOpen, atMost) => {
-    if (isOpen)
-      return reenter(call, atMost).catch((error: unknown) => {
-        // A person has answered between our look and our word.
-        if (!isLedgerError(error, "effect_not_open")) throw error;
-        return reenter(call, atMost);
-      });
+    if (isOpen) return unlessAnswered(() => reenter(call, atMost));
     const known = await answered(call);
     if (known !== undefined) return known;
     if (options.before.classes.includes(call.class)) {
@@ -145,9 +140,12 @@ export const openCalls = ({ options, of, recorded }: Parts): Calls => {
   };
   const decideOpen: Calls["decideOpen"] = async () => {
     for (const call of open.values()) {
-      if (call.class !== "guarded" || asked.has(call.position) || (await told(call)) !== undefined) continue;
-      const decision = await decisionOn(call, false).catch(unlessAsked);
-      if (decision === "skip") settle(call, { kind: "skipped" });
+      if (call.class !== "guarded" || asked.has(call.position)) continue;
+      await unlessAnswered(async () => {
+        if ((await told(call)) !== undefined) return;
+        const decision = await decisionOn(call, false).catch(unlessAsked);
+        if (decision === "skip") settle(call, { kind: "skipped" });
+      });
     }
   };
   return { options, of, recorder, asked, enter, settle, decideOpen };
@@ -171,6 +169,13 @@ const effectsOf = async ({ ledger, runId, step }: EffectsOptions): Promise<Effec
   const found = findStep(await ledger.load(runId), step.spec.id);
   return found && workedStep(found, step.candidate).effects;
 };
+
+/** A person may answer between our look and our word: then we look once more. */
+const unlessAnswered = <T>(work: () => Promise<T>): Promise<T> =>
+  work().catch((error: unknown) => {
+    if (!isLedgerError(error, "effect_not_open")) throw error;
+    return work();
+  });
 
 const unlessAsked = (error: unknown): undefined => {
   if (!isLedgerError(error, "effect_ambiguous")) throw error;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isLedgerError } from "../../core/errors.js";
 import type { StoredEvent } from "../../core/events.js";
 import type { ParentLink } from "../../core/family.js";
@@ -111,6 +112,7 @@ const firstUnlinked = async (store: Store, { runId, seq }: Lineage): Promise<num
       if (row.seq !== after + 1 || !isLinked(row, hash)) return after + 1;
       [after, hash] = [row.seq, row.hash];
     }
+    await nextTurn();
   }
   return null;
 };

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { blobsNamed } from "../../core/blobs-named.js";
 import { isLedgerError } from "../../core/errors.js";
@@ -99,6 +100,7 @@ export const checkRun = async (
       if (!(await checkEvent(store, event, at, add))) return counted(at, snapshot);
       else if (snapshot?.seq === at.seq) checkSnapshot(runId, snapshot, at, add);
     if (page.length < READ_BATCH) break;
+    await nextTurn();
   }
   checkListRow(row, at, add);
   if (snapshot !== undefined && (snapshot.seq < 1 || snapshot.seq > at.seq))

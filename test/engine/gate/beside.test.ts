@@ -106,6 +106,9 @@ it.each([
   "pay\u2028-1",
   "\ufeffpay",
   "pay\u3164",
+  "pay\ufe00",
+  "pay\ufe0f",
+  "pay\u034f-1",
 ])("no key of a store holds %j", async (unfit) => {
   const app = await (await gatedProject()).open();
   const runId = await started(app);
