@@ -45,7 +45,7 @@ const SLOW = [
   "test/settings/{consumers,json-schema}.test.ts",
   "test/tools/{access,ai-sdk,execution,idempotency,inputs}.test.ts",
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
-  "test/ui/cli/{about,act,bundle,checkpoints,completion,effects,housekeeping,intents,receipts,rollout,run,selftest,terminal,verify}.test.ts",
+  "test/ui/cli/{about,act,bundle,checkpoints,completion,effects,errors,housekeeping,intents,receipts,rollout,run,selftest,terminal,verify}.test.ts",
   "test/conformance/conformance.test.ts",
   "test/ui/http/{api,serve}.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",

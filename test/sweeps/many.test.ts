@@ -93,7 +93,7 @@ const foldersIn = (folder: string): string[] => {
 };
 
 describe("A plan of very many steps", () => {
-  const size = sweepSize(1_000, 200);
+  const size = sweepSize(1_000, 100);
 
   test.each(Object.keys(SHAPES) as Shape[])(
     "in the shape of %s: each is started, proposed and judged once, in order, and nothing is left",
