@@ -174,7 +174,9 @@ describe("the host of a program's step", () => {
     const submit = app.ledger.submit.bind(app.ledger);
     let asked = 0;
     vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
-      if (command.type === "decide_effect" && caller.role === "engine" && (asked += 1) === 1)
+      const isQuestion = command.type === "decide_effect" && caller.role === "engine";
+      if (isQuestion) asked += 1;
+      if (isQuestion && asked === 1)
         await submit(of, { ...command, decision: "skip", reason: "it did" }, person(app));
       return submit(of, command, caller, ...more);
     });
