@@ -31,6 +31,16 @@ const tell = (value) => appendFileSync(process.env.WITNESS, JSON.stringify(value
   return { app, told, runId: await began(app, PLAN), [Symbol.asyncDispose]: () => app.close() };
 };
 
+/** Hangs up in its effect, and asks for it again until it is told what became of it. */
+const ASKS_AGAIN = `
+(await begin({ key: "k", risk: "money" })).hangUp();
+for (;;) {
+  const { answer } = await begin({ key: "k", risk: "money" });
+  if (answer.error?.code === "effect_ambiguous") continue;
+  tell(answer);
+  break;
+}`;
+
 const inline = (value: unknown) => ({ kind: "inline", json: JSON.stringify(value) }) as const;
 
 describe("the host of a program's step", () => {
@@ -119,14 +129,7 @@ describe("the host of a program's step", () => {
   });
 
   it("gives a program that asks again while it lives what a person has said meanwhile", async () => {
-    await using shop = await projectOf(`
-    (await begin({ key: "k", risk: "money" })).hangUp();
-    for (;;) {
-      const { answer } = await begin({ key: "k", risk: "money" });
-      if (answer.error?.code === "effect_ambiguous") continue;
-      tell(answer);
-      break;
-    }`);
+    await using shop = await projectOf(ASKS_AGAIN);
     const { app, runId } = shop;
     const driven = app.drive(runId);
     const isAsked = async () => (await app.effects(runId)).some(({ status }) => status === "asked");
@@ -145,14 +148,7 @@ describe("the host of a program's step", () => {
   });
 
   it("gives it also where the person has answered just before it is asked about once more", async () => {
-    await using shop = await projectOf(`
-    (await begin({ key: "k", risk: "money" })).hangUp();
-    for (;;) {
-      const { answer } = await begin({ key: "k", risk: "money" });
-      if (answer.error?.code === "effect_ambiguous") continue;
-      tell(answer);
-      break;
-    }`);
+    await using shop = await projectOf(ASKS_AGAIN);
     const { app, runId } = shop;
     const submit = app.ledger.submit.bind(app.ledger);
     let asked = 0;

@@ -170,7 +170,9 @@ const readRuns = async (desk: Desk, before: State, size: Size): Promise<State> =
   const row = rows[place.at - place.top];
   const wide = paneWidth(size.columns) > 0 && row !== undefined && row.quarantine === null;
   // What is erased, or sealed under a key that is away, is listed like any other, and never stands in the way of the others.
-  const chosen = wide ? await desk.app.view(row.runId).catch(refusal) : null;
+  const chosen = wide
+    ? await desk.app.view(row.runId).catch((error: unknown) => refusal(error).map(desk.app.redact))
+    : null;
   return { ...state, place, rows, chosen, chosenId: row?.runId ?? null, isRead: true };
 };
 
