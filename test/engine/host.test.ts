@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { openRunLedger } from "../../src/index.js";
+import { type Command, openRunLedger, type RunLedger } from "../../src/index.js";
 import { planOfSteps, sample, stepBy } from "../helpers/bench.js";
 import { began, eventsOf, eventually, resume, say, stateOf, typesOf } from "../helpers/driving.js";
 import { HOST_CLIENT } from "../helpers/host-agent.js";
@@ -42,6 +42,22 @@ for (;;) {
 }`;
 
 const inline = (value: unknown) => ({ kind: "inline", json: JSON.stringify(value) }) as const;
+
+type Answer = Pick<Extract<Command, { type: "decide_effect" }>, "decision" | "reason" | "value">;
+
+/** A person gives this answer just before the engine says for the nth time that one is asked. Tells how often it said so. */
+const answeredBefore = (app: RunLedger, nth: number, answer: Answer) => {
+  const submit = app.ledger.submit.bind(app.ledger);
+  let asked = 0;
+  vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
+    if (command.type !== "decide_effect" || caller.role !== "engine")
+      return submit(of, command, caller, ...more);
+    asked += 1;
+    if (asked === nth) await submit(of, { ...command, ...answer }, person(app));
+    return submit(of, command, caller, ...more);
+  });
+  return () => asked;
+};
 
 describe("the host of a program's step", () => {
   it("lets an effect happen once for its key, in this run and in another", async () => {
@@ -150,34 +166,18 @@ describe("the host of a program's step", () => {
   it("gives it also where the person has answered just before it is asked about once more", async () => {
     await using shop = await projectOf(ASKS_AGAIN);
     const { app, runId } = shop;
-    const submit = app.ledger.submit.bind(app.ledger);
-    let asked = 0;
-    vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
-      const isQuestion = command.type === "decide_effect" && caller.role === "engine";
-      if (isQuestion) asked += 1;
-      if (isQuestion && asked === 2)
-        await submit(of, { ...command, decision: "done", reason: "it did", value: inline(7) }, person(app));
-      return submit(of, command, caller, ...more);
-    });
+    const asked = answeredBefore(app, 2, { decision: "done", reason: "it did", value: inline(7) });
     await app.drive(runId);
-    expect(asked).toBe(2);
+    expect(asked()).toBe(2);
     expect(await shop.told()).toEqual([{ type: "ended", status: "done", value: 7, replayed: true }]);
   });
 
   it("keeps the claim of a program whose open effect a person has decided before it is asked about", async () => {
     await using shop = await projectOf(`(await begin({ key: "k", risk: "money" })).hangUp();`);
     const { app, runId } = shop;
-    const submit = app.ledger.submit.bind(app.ledger);
-    let asked = 0;
-    vi.spyOn(app.ledger, "submit").mockImplementation(async (of, command, caller, ...more) => {
-      const isQuestion = command.type === "decide_effect" && caller.role === "engine";
-      if (isQuestion) asked += 1;
-      if (isQuestion && asked === 1)
-        await submit(of, { ...command, decision: "skip", reason: "it did" }, person(app));
-      return submit(of, command, caller, ...more);
-    });
+    const asked = answeredBefore(app, 1, { decision: "skip", reason: "it did" });
     expect((await app.drive(runId)).run.state.status).toBe("completed");
-    expect(asked).toBe(1);
+    expect(asked()).toBe(1);
     expect(await typesOf(app, runId)).not.toContain("step_interrupted");
   });
 
