@@ -222,8 +222,8 @@ describe("A run that is exported and imported", () => {
     const done = await there.importRun(person(there), inPieces(await bundleOf(app, runId)));
     expect(done).toMatchObject({ arrived: true, commits: "missing" });
     expect((await there.view(runId)).run.state.status).toBe("completed");
-    for (const asked of [there.apply(runId), there.patch(runId)])
-      await expect(asked).rejects.toMatchObject({
+    for (const ask of [there.apply, there.patch])
+      await expect(ask(runId)).rejects.toMatchObject({
         code: "no_commits",
         hint: expect.stringMatching(/git fetch/),
       });

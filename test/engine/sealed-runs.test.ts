@@ -236,8 +236,13 @@ describe("Erasing", () => {
     const bundle = await bundleOf(app, runId);
     expect(await app.erase(person(app), runId)).toEqual({ runId, archive: null });
     const warned = vi.spyOn(process, "emitWarning");
-    for (const asked of [app.view(runId), app.logs(runId, "sum"), app.effects(runId), bundleOf(app, runId)])
-      await expect(asked).rejects.toMatchObject({ code: "run_erased" });
+    for (const ask of [
+      app.view,
+      (id: string) => app.logs(id, "sum"),
+      app.effects,
+      (id: string) => bundleOf(app, id),
+    ])
+      await expect(ask(runId)).rejects.toMatchObject({ code: "run_erased" });
     // The refusal says it all.
     expect(warned).not.toHaveBeenCalled();
     warned.mockRestore();

@@ -157,9 +157,12 @@ describe("a call", () => {
     expect(await gate.waitForDecision({ intentId: "run_1.4", waitMs: 700 })).toEqual({
       status: "pending_approval",
     });
-    expect(
-      seen.map(({ request }) => new URL(request.url ?? "", endpoint).searchParams.get("waitMs")),
-    ).toEqual(["700", "0"]);
+    const waits = seen.map(({ request }) =>
+      Number(new URL(request.url ?? "", endpoint).searchParams.get("waitMs")),
+    );
+    expect(waits).toEqual([700, expect.any(Number)]);
+    // A timer may ring a millisecond early.
+    expect(waits[1]).toBeLessThan(100);
   });
 
   it.each([

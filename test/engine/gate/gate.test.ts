@@ -220,12 +220,14 @@ it("that starts its run takes the call's key in that run where it has one of its
   const { runId } = await under("k").propose({ ...asked, idempotencyKey: "a" });
   expect((await under("k").propose({ ...asked, idempotencyKey: "b" })).runId).not.toBe(runId);
   await under("free").propose(asked);
-  for (const reused of [
-    under("k").propose({ ...asked, runId, idempotencyKey: "c" }),
-    under("free").propose({ ...asked, recordCount: 1 }),
-    under("free").propose({ ...asked, destination: "crm.import" }),
-  ])
-    await expect(reused).rejects.toMatchObject({ code: "idempotency_key_reused" });
+  for (const [callKey, other] of [
+    ["k", { runId, idempotencyKey: "c" }],
+    ["free", { recordCount: 1 }],
+    ["free", { destination: "crm.import" }],
+  ] as const)
+    await expect(under(callKey).propose({ ...asked, ...other })).rejects.toMatchObject({
+      code: "idempotency_key_reused",
+    });
 });
 
 describe("two processes that have the function of one intent", () => {
