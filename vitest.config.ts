@@ -47,6 +47,7 @@ const SLOW = [
   "test/stores/{processes,rotation-kills,sealing-together}.test.ts",
   "test/ui/cli/{about,act,bundle,checkpoints,completion,effects,errors,housekeeping,intents,receipts,rollout,run,selftest,terminal,verify}.test.ts",
   "test/conformance/conformance.test.ts",
+  "test/kept/*.test.ts",
   "test/ui/http/{api,serve}.test.ts",
   "test/ui/mcp/{ledger-side,stdio}.test.ts",
   "test/ui/tui/settings/screens.test.ts",

@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -113,6 +113,7 @@ const bundled = async ({ entries, folder, of, contained = [], ...more }) => {
     join(folder, "THIRD-PARTY.txt"),
     `${of} contains code of these packages.\n\n${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`,
   );
+  return metafile.outputs;
 };
 
 const cli = join(dist, "cli");
@@ -123,42 +124,71 @@ const inAscii = (text) => {
   return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 };
 
-/** Everything but screens, as one script that src/ui/cli/kept-start.ts runs: a function of what the script gets from there. */
-const program = await build({
-  ...COMMON,
-  entryPoints: { program: "src/ui/cli/start.ts" },
-  outdir: cli,
-  entryNames: "[name]-[hash]",
-  outExtension: { ".js": ".cjs" },
-  format: "cjs",
-  external: OUTSIDE,
-  banner: { js: "(function (module, require, moduleUrl, loadScreenOutside) {" },
-  footer: { js: "})" },
-  define: { "import.meta.url": "moduleUrl" },
-  // A script cannot import a module; all that it asks for from outside can be required.
-  supported: { "dynamic-import": false },
+/** One script, named after what it says, which src/kept/script.ts runs: a function of what it gets from there. */
+const scriptOf = async ({ name, entry, folder, given = [], plugins = [] }) => {
+  const { outputFiles, metafile } = await build({
+    ...COMMON,
+    entryPoints: { [name]: entry },
+    outdir: folder,
+    entryNames: "[name]-[hash]",
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+    external: OUTSIDE,
+    banner: { js: `(function (${["module", "require", "moduleUrl", ...given].join(", ")}) {` },
+    footer: { js: "})" },
+    define: { "import.meta.url": "moduleUrl" },
+    // A script cannot import a module; all that it asks for from outside can be required.
+    supported: { "dynamic-import": false },
+    plugins,
+    write: false,
+  });
+  const [{ path, text }] = outputFiles;
+  return { path, text: inAscii(text), sources: Object.keys(metafile.inputs) };
+};
+
+/** Everything but screens. */
+const program = await scriptOf({
+  name: "program",
+  entry: "src/ui/cli/start.ts",
+  folder: cli,
+  given: ["loadScreenOutside"],
   plugins: [withoutSubprograms, withScreensOutside],
-  write: false,
 });
-const [script] = program.outputFiles;
 await bundled({
   of: "The command line",
   entries: ["src/ui/cli/main.ts"],
   folder: cli,
-  contained: Object.keys(program.metafile.inputs),
+  contained: program.sources,
   plugins: [startingKept, withoutSubprograms, forTerminalsOnly],
   define: {
     // React checks itself at every step otherwise.
     "process.env.NODE_ENV": '"production"',
-    PROGRAM_FILE: JSON.stringify(relative(join(cli, CHUNKS), script.path)),
+    PROGRAM_FILE: JSON.stringify(relative(join(cli, CHUNKS), program.path)),
   },
   jsx: "automatic",
 });
-await writeFile(script.path, inAscii(script.text));
-await bundled({
+await writeFile(program.path, program.text);
+
+const library = join(dist, "library");
+const modules = await bundled({
   of: "The library",
   entries: { index: "src/index.ts", gate: "src/remote/gate.ts", "ai-sdk": "tools/ai-sdk.ts" },
-  folder: join(dist, "library"),
+  folder: library,
+});
+
+/** What Node loads in the place of those modules. Names of a module stand in its text. */
+const names = modules[relative(root, join(library, "index.js"))].exports;
+const whole = await scriptOf({ name: "library", entry: "src/index.ts", folder: library });
+await writeFile(whole.path, whole.text);
+await build({
+  ...COMMON,
+  stdin: {
+    contents: `import { library } from "./src/kept/library.ts";\nexport const { ${names.join(", ")} } = library;`,
+    resolveDir: root,
+  },
+  outfile: join(library, "kept.js"),
+  format: "esm",
+  define: { LIBRARY_FILE: JSON.stringify(`./${basename(whole.path)}`) },
 });
 
 // Whoever checks receipts needs no more than this one file, wherever it is copied to.

@@ -36,7 +36,9 @@ const arrows: Record<string, readonly string[]> = {
   "src/look.ts": ["src"],
   "src/examining.ts": ["src"],
   "src/index.ts": ["tools", "validators", "src"],
-  "src/ui": ["src/index.ts"],
+  // How what is installed starts. It knows the library by its types alone.
+  "src/kept": ["src/index.ts"],
+  "src/ui": ["src/index.ts", "src/kept"],
 };
 
 /** What touches the outside, and the only files that may import it. */
@@ -45,6 +47,7 @@ const outside: Record<string, readonly string[]> = {
     "src/stores/",
     "src/settings/",
     "src/ui/",
+    "src/kept/",
     "src/ledger/owner.ts",
     "src/pev/",
     "src/engine/agents/",
@@ -116,7 +119,12 @@ const machineClock: Record<string, string> = {
 };
 
 /** What hosts import; all else is imported here. */
-const entries: readonly string[] = ["src/index.ts", "src/remote/gate.ts", "tools/ai-sdk.ts"];
+const entries: readonly string[] = [
+  "src/index.ts",
+  "src/kept/library.ts",
+  "src/remote/gate.ts",
+  "tools/ai-sdk.ts",
+];
 
 /** Longer than 400 lines, by name and with a reason. */
 const longFiles: Record<string, string> = {};
@@ -127,7 +135,7 @@ const roomOf = (path: string): string =>
     .sort((a, b) => b.length - a.length)[0] ?? "?";
 
 const importsOf = (text: string): readonly string[] =>
-  [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, target = ""]) => target);
+  [...text.matchAll(/(?:from|import|getBuiltinModule)\s*\(?\s*"([^"]+)"/g)].map(([, target = ""]) => target);
 
 const resolved = (from: string, target: string): string =>
   normalize(join(dirname(from), target)).replace(/\.js$/, ".ts");

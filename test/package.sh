@@ -65,6 +65,10 @@ export { Gate } from "runledger/gate";
 export { verifyReceipt } from "runledger/receipts";
 TS
 "$root/node_modules/.bin/tsc" --noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node given.d.ts entries.mts ./*-[0-9].mts
+# Nothing of another machine's Node comes with the package; what docs/sdk.md says to do once leaves this one's.
+find node_modules/runledger -name '*.kept' -path '*/library/*' | grep . && exit 1
+eval "$(awk '$0 == "```sh" { on = 1; next } $0 == "```" { on = 0 } on' "$root/docs/sdk.md")"
+find node_modules/runledger -name '*.kept' -path '*/library/*' | grep -q .
 # The AI SDK is the host's own: without it the library opens all the same, and its entry says what is missing.
 node --input-type=module -e 'await import("runledger"); await import("runledger/ai-sdk").then(() => process.exit(1), (e) => { if (e.code !== "ERR_MODULE_NOT_FOUND") throw e; })'
 ln -s "$root/node_modules/ai" node_modules/ai

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { Caller } from "../src/core/commands.js";
 import { misfit } from "../src/core/defects.js";
 import { ID_CHARS } from "../src/core/limits.js";
+import { naturalInt } from "../src/core/shapes.js";
 import { closed } from "../src/core/wire.js";
 import type { Ledger } from "../src/ledger/ledger.js";
 import { listRuns } from "../src/ledger/look-up.js";
@@ -18,7 +19,7 @@ export const Question = z.discriminatedUnion("kind", [
   /** Runs of the caller's session, the newest first. */
   closed({ kind: z.literal("runs") }),
   /** What happened in a run behind that event, without what was in it. */
-  closed({ kind: z.literal("journal"), runId: z.string().max(ID_CHARS), afterSeq: z.int().min(0) }),
+  closed({ kind: z.literal("journal"), runId: z.string().max(ID_CHARS), afterSeq: naturalInt }),
   /** With `waitMs` a verdict is waited for no longer than that; then the answer is `verifying`. */
   closed({
     kind: z.literal("tool"),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 
 /** Of runs that their client drives (seed 000); `manual` is said by hand. */
 export const TrackedReason = z.enum([
@@ -30,8 +31,8 @@ export type KeptIn = z.infer<typeof KeptIn>;
 /** The attempt whose memory it holds. */
 export const CheckpointOf = z.strictObject({
   stepId: z.string(),
-  candidate: z.int().min(1).optional(),
-  attempt: z.int().min(1),
+  candidate: positiveInt.optional(),
+  attempt: positiveInt,
 });
 export type CheckpointOf = z.infer<typeof CheckpointOf>;
 
@@ -47,11 +48,11 @@ export const SignedCheckpoint = z.strictObject({
   /** Of the agent whose memory it is; null without one. */
   agentVersion: z.string().nullable(),
   /** Turns that the agent had ended; 0 where it never gave its memory. */
-  turn: z.int().min(0),
+  turn: naturalInt,
   /** Calls of the context that it had made by the end of that turn. */
-  calls: z.int().min(0),
+  calls: naturalInt,
   /** The last event that the content knows, and that event's hash. */
-  eventLogPosition: z.int().min(1),
+  eventLogPosition: positiveInt,
   journalHash: z.string(),
   /** SHA-256 of the whole content, however it is stored. */
   contentHash: z.string(),
@@ -59,7 +60,7 @@ export const SignedCheckpoint = z.strictObject({
   /** Stored whole; otherwise as what differs from `former`. */
   full: z.boolean(),
   /** Event of the checkpoint before it that holds a memory of the same attempt. */
-  former: z.int().min(1).nullable(),
+  former: positiveInt.nullable(),
   /** Of the run's checkpoint before it: a signature vouches for all those before. */
   previousSeal: z.string().nullable(),
   seal: z.string(),
@@ -79,9 +80,9 @@ export type PassedOver = z.infer<typeof PassedOver>;
 
 /** What an agent has used so far, as it says. */
 export const AgentMetrics = z.strictObject({
-  tokensIn: z.int().min(0),
-  tokensOut: z.int().min(0),
-  toolCalls: z.int().min(0),
+  tokensIn: naturalInt,
+  tokensOut: naturalInt,
+  toolCalls: naturalInt,
   /** In whatever currency the agent counts. */
   cost: z.number().min(0),
 });
@@ -110,12 +111,12 @@ const Artifact = z.strictObject({
 export const CheckpointFacts = z.strictObject({
   /** The newest of them, and how many there are in all. */
   receipts: z.array(Receipt),
-  receiptsInAll: z.int().min(0),
+  receiptsInAll: naturalInt,
   artifacts: z.array(Artifact),
-  artifactsInAll: z.int().min(0),
+  artifactsInAll: naturalInt,
   /** Business keys of effects that happened, or may have: the ledger lets none of them happen again. */
   blockedEffectKeys: z.array(z.string()),
-  blockedEffectKeysInAll: z.int().min(0),
+  blockedEffectKeysInAll: naturalInt,
   /** Notes written since the run began, and the digest of each. */
   memoryDelta: z.record(z.string(), z.string()),
 });
@@ -141,7 +142,7 @@ export type UnresolvedApproval = z.infer<typeof UnresolvedApproval>;
 
 /** A side effect that a client recorded, and what the ledger made of it. */
 export const TrackedReceipt = z.strictObject({
-  seq: z.int().min(1),
+  seq: positiveInt,
   at: z.string(),
   eventType: z.string(),
   actorId: z.string(),
@@ -154,7 +155,7 @@ export const TrackedReceipt = z.strictObject({
 export type TrackedReceipt = Readonly<z.infer<typeof TrackedReceipt>>;
 
 export const ListedArtifact = z.strictObject({
-  seq: z.int().min(1),
+  seq: positiveInt,
   at: z.string(),
   type: z.string(),
   uri: z.string(),
@@ -166,9 +167,9 @@ export type ListedArtifact = Readonly<z.infer<typeof ListedArtifact>>;
 /** The newest of them, and how many there are in all. */
 export const TrackedFacts = z.strictObject({
   receipts: z.array(TrackedReceipt),
-  receiptsInAll: z.int().min(0),
+  receiptsInAll: naturalInt,
   artifacts: z.array(ListedArtifact),
-  artifactsInAll: z.int().min(0),
+  artifactsInAll: naturalInt,
 });
 export type TrackedFacts = Readonly<z.infer<typeof TrackedFacts>>;
 
@@ -180,7 +181,7 @@ export const TrackedPacket = z.strictObject({
   runtime: z.string().nullable(),
   intentSummary: z.string(),
   currentStep: z.string().nullable(),
-  lastSafeSeq: z.int().min(1).nullable(),
+  lastSafeSeq: positiveInt.nullable(),
   permissions: z.record(z.string(), z.json()),
   blockedCapabilities: z.array(z.string()),
   /** Begun, and not said to be done: whether they happened is not known. */
@@ -195,9 +196,9 @@ export const CheckpointContent = z.strictObject({
   runId: z.string(),
   of: CheckpointOf.nullable(),
   agentVersion: z.string().nullable(),
-  turn: z.int().min(0),
-  calls: z.int().min(0),
-  eventLogPosition: z.int().min(1),
+  turn: naturalInt,
+  calls: naturalInt,
+  eventLogPosition: positiveInt,
   /** What the agent gave at the end of its turn, as JSON. */
   workingMemory: z.json(),
   pendingProposals: z.array(PendingProposal),
@@ -229,7 +230,7 @@ export const KeptCheckpoint = SignedCheckpoint.pick({
   full: true,
   former: true,
   keptIn: true,
-}).extend({ seq: z.int().min(1) });
+}).extend({ seq: positiveInt });
 export type KeptCheckpoint = Readonly<z.infer<typeof KeptCheckpoint>>;
 
 /** The same as the run knows it: whose it was, and the event that says so. */

@@ -8,6 +8,7 @@ import { IntentContent, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
 import { RefusedCall } from "./refusals.js";
 import { HostChange, HostRun } from "./reported.js";
+import { naturalInt, positiveInt, someText } from "./shapes.js";
 import { Plan } from "./spec.js";
 import { AtMost, Spent } from "./spent.js";
 import { trackedCommands } from "./tracked-commands.js";
@@ -17,41 +18,41 @@ import { closed } from "./wire.js";
 
 /** Who asks, proved by a credential that the ledger issued. A name alone proves nothing. */
 export const Caller = closed({
-  name: z.string().min(1),
+  name: someText,
   role: Role,
-  sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+  sessionKey: someText.max(limit.SESSION_KEY_CHARS),
   /** An executor is bound to one run, and may be bound to one step and attempt of it. */
   runId: z.string().optional(),
   stepId: z.string().optional(),
   attempt: z.int().optional(),
   /** Of a raced step it is one candidate, and speaks for no other. */
-  candidate: z.int().min(1).optional(),
+  candidate: positiveInt.optional(),
 });
 export type Caller = z.infer<typeof Caller>;
 
 const reason = z.string().trim().min(1, "must say why").max(limit.REASON_CHARS);
 const optionalReason = z.string().trim().max(limit.REASON_CHARS);
-const stepId = z.string().min(1);
+const stepId = someText;
 /** Of a raced step the candidate it is about. */
-const candidate = z.int().min(1).optional();
+const candidate = positiveInt.optional();
 /** The proposal that was looked at: another one in its place is not meant. */
 const proposalSeq = z.int().optional();
 /** How many errored verdicts there were when judging began: tells a repeated record from a second failure to judge. */
-const round = z.int().min(0);
+const round = naturalInt;
 
-const grantRequestId = z.string().min(1).max(limit.GRANT_ID_CHARS);
+const grantRequestId = someText.max(limit.GRANT_ID_CHARS);
 
 /** A teammate that waits for a grant, as the host that runs it knows it. */
 const BlockedNow = closed({
   grantRequestId,
-  agent: z.string().min(1).max(limit.TEAMMATE_NAME_CHARS),
-  tool: z.string().min(1).max(limit.TEAMMATE_NAME_CHARS).nullable(),
+  agent: someText.max(limit.TEAMMATE_NAME_CHARS),
+  tool: someText.max(limit.TEAMMATE_NAME_CHARS).nullable(),
   reason: optionalReason,
   /** Null when the host does not count them: then every change of a blocked request is another attempt. */
-  attempt: z.int().min(1).nullable(),
+  attempt: positiveInt.nullable(),
 });
 
-const intentId = z.string().min(1).max(limit.INTENT_NAME_CHARS);
+const intentId = someText.max(limit.INTENT_NAME_CHARS);
 
 /** What may be asked of the ledger. `core/decide/` answers each with events or a refusal. */
 export const Command = z.discriminatedUnion("type", [
@@ -64,15 +65,15 @@ export const Command = z.discriminatedUnion("type", [
     /** Of a run that an attempt of another one starts. */
     child: closed({
       parent: ParentLink,
-      sessionKey: z.string().min(1).max(limit.SESSION_KEY_CHARS),
+      sessionKey: someText.max(limit.SESSION_KEY_CHARS),
     }).optional(),
     /** Without a plan the run stays in `planning` until attach_plan. */
     plan: Plan.optional(),
     /** The agent that makes the plan, of a run without one. */
-    planner: z.string().min(1).max(limit.ID_CHARS).optional(),
+    planner: someText.max(limit.ID_CHARS).optional(),
   }),
   /** The run it is sent to is the new one; `seq` null takes the last event after which the other run could still go on. */
-  closed({ type: z.literal("fork_run"), from: z.string().min(1), seq: z.int().min(1).nullable() }),
+  closed({ type: z.literal("fork_run"), from: someText, seq: positiveInt.nullable() }),
   ...trackedCommands,
   closed({ type: z.literal("attach_plan"), plan: Plan }),
   closed({ type: z.literal("start_step"), stepId, candidate, base: z.string().nullable() }),
@@ -123,7 +124,7 @@ export const Command = z.discriminatedUnion("type", [
     stepId,
     candidate,
     attempt: z.int(),
-    position: z.int().min(0),
+    position: naturalInt,
     decision: EffectDecision,
     /** What it answered, of one that is called done. */
     value: EffectValue.optional(),
@@ -135,15 +136,15 @@ export const Command = z.discriminatedUnion("type", [
     stepId,
     candidate,
     attempt: z.int(),
-    positions: z.array(z.int().min(0)).min(1).max(limit.EFFECTS_PER_ATTEMPT),
+    positions: z.array(naturalInt).min(1).max(limit.EFFECTS_PER_ATTEMPT),
   }),
   /** Those of the run that are due by now. */
   closed({ type: z.literal("fire_timers") }),
   closed({
     type: z.literal("resolve_promise"),
-    promise: z.string().min(1).max(limit.PROMISE_ID_CHARS),
+    promise: someText.max(limit.PROMISE_ID_CHARS),
     /** Whoever was given it may answer; a name alone proves nothing. */
-    token: z.string().min(1).max(limit.PROMISE_TOKEN_CHARS),
+    token: someText.max(limit.PROMISE_TOKEN_CHARS),
     outcome: PromiseOutcome,
   }),
   closed({
@@ -159,7 +160,7 @@ export const Command = z.discriminatedUnion("type", [
     decision: z.enum(["approve", "deny"]),
     contentHash: z.string().length(64),
     reason: optionalReason,
-    onBehalfOf: z.string().min(1).max(limit.INTENT_NAME_CHARS).nullable(),
+    onBehalfOf: someText.max(limit.INTENT_NAME_CHARS).nullable(),
   }),
   /** A person approved it beforehand. */
   closed({
@@ -175,14 +176,14 @@ export const Command = z.discriminatedUnion("type", [
     type: z.literal("order_intent"),
     intentId,
     /** The one that follows what was read: whoever is overtaken reads again. */
-    attempt: z.int().min(1),
+    attempt: positiveInt,
     tokenHash: z.string().length(64),
   }),
   closed({
     type: z.literal("report_intent"),
     intentId,
     /** Of the order; null where a person says it. */
-    token: z.string().min(1).max(limit.ORDER_TOKEN_CHARS).nullable(),
+    token: someText.max(limit.ORDER_TOKEN_CHARS).nullable(),
     outcome: ReportOutcome,
     result: z.string().max(limit.INTENT_RESULT_BYTES).nullable(),
     error: z.string().max(limit.REASON_CHARS),
@@ -201,7 +202,7 @@ export const Command = z.discriminatedUnion("type", [
   /** Sent to a run of what became of one that it started. */
   closed({
     type: z.literal("finish_child"),
-    childId: z.string().min(1).max(limit.ID_CHARS),
+    childId: someText.max(limit.ID_CHARS),
     outcome: ChildOutcome,
   }),
   /** Sent to a run that is over, when the one that started it knows that. */
@@ -209,7 +210,7 @@ export const Command = z.discriminatedUnion("type", [
   closed({ type: z.literal("record_verdict"), stepId, candidate, verdict: Verdict, round }),
   closed({
     type: z.literal("record_criterion_verdict"),
-    index: z.int().min(0),
+    index: naturalInt,
     verdict: Verdict,
     round,
   }),
@@ -245,7 +246,7 @@ export const Command = z.discriminatedUnion("type", [
   /** The run it is sent to becomes what its host says it is. */
   closed({
     type: z.literal("mirror_run"),
-    projection: z.string().min(1).max(limit.HOST_ID_CHARS),
+    projection: someText.max(limit.HOST_ID_CHARS),
     record: HostRun,
     /** What to do when it is there and not like that. */
     existing: z.enum(["update", "refuse"]),

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { ID_CHARS, SESSION_KEY_CHARS } from "./limits.js";
 import { refusalWords, workedSteps } from "./race.js";
 import { findStep, isTerminal, type Run, type WorkedStep } from "./run.js";
+import { positiveInt, someText } from "./shapes.js";
 import { closed } from "./wire.js";
 
 /** Roles that somebody outside of this program may have. People speak at the terminal; engine and host are never outside. */
@@ -11,13 +12,13 @@ export const signedRoles = ["orchestrator", "executor"] as const;
 export const Claims = closed({
   /** Which ledger made it: of another one its signature is not even looked at. */
   ledger: z.string(),
-  name: z.string().min(1),
+  name: someText,
   role: z.enum(signedRoles),
-  sessionKey: z.string().min(1).max(SESSION_KEY_CHARS),
+  sessionKey: someText.max(SESSION_KEY_CHARS),
   runId: z.string().max(ID_CHARS).optional(),
   stepId: z.string().max(ID_CHARS).optional(),
-  attempt: z.int().min(1).optional(),
-  candidate: z.int().min(1).optional(),
+  attempt: positiveInt.optional(),
+  candidate: positiveInt.optional(),
   /** ISO 8601, UTC. */
   expiresAt: z.iso.datetime(),
 });

@@ -3,6 +3,7 @@ import { EffectCall, EffectDecision, EffectOutcome, PromiseOutcome } from "./eff
 import { attemptEvent, candidate } from "./event-shape.js";
 import { ChildOutcome } from "./family.js";
 import * as limit from "./limits.js";
+import { naturalInt } from "./shapes.js";
 import { AtMost, Spent } from "./spent.js";
 
 const stepId = z.string();
@@ -26,7 +27,7 @@ export const effectEvents = [
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       call: EffectCall.nullable(),
       outcome: EffectOutcome,
       /** What its calls of models used, where whoever did it says so. */
@@ -39,7 +40,7 @@ export const effectEvents = [
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       decision: EffectDecision,
       reason: z.string(),
     }),
@@ -50,20 +51,20 @@ export const effectEvents = [
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       name: z.string(),
-      ms: z.int().min(0),
+      ms: naturalInt,
       dueAt: z.string(),
     }),
   ),
-  attemptEvent("timer_fired", z.strictObject({ stepId, candidate, position: z.int().min(0) })),
+  attemptEvent("timer_fired", z.strictObject({ stepId, candidate, position: naturalInt })),
   /** Somebody outside resolves it, once, with the token of this hash. */
   attemptEvent(
     "promise_created",
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       name: z.string(),
       tokenHash: z.string(),
       /** The run that the token is bound to; a fork takes it over with the promise. */
@@ -72,7 +73,7 @@ export const effectEvents = [
   ),
   attemptEvent(
     "promise_resolved",
-    z.strictObject({ stepId, candidate, position: z.int().min(0), outcome: PromiseOutcome }),
+    z.strictObject({ stepId, candidate, position: naturalInt, outcome: PromiseOutcome }),
   ),
   /** It is about to be made; it is that run, and no other one. */
   attemptEvent(
@@ -80,7 +81,7 @@ export const effectEvents = [
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       name: z.string(),
       childId: z.string(),
       input: z.string(),
@@ -91,11 +92,11 @@ export const effectEvents = [
     z.strictObject({
       stepId,
       candidate,
-      position: z.int().min(0),
+      position: naturalInt,
       childId: z.string(),
       outcome: ChildOutcome,
     }),
   ),
   /** Its agent has left; whoever goes on with the attempt begins when one of these is over. */
-  attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(z.int().min(0)) })),
+  attemptEvent("step_suspended", z.strictObject({ stepId, candidate, positions: z.array(naturalInt) })),
 ] as const;

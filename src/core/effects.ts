@@ -3,6 +3,7 @@ import { digestOf } from "./canonical.js";
 import type { AttemptCheckpoint } from "./checkpoints.js";
 import { LedgerError } from "./errors.js";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt, someText } from "./shapes.js";
 import type { AtMost } from "./spent.js";
 import type { Fingerprint, Wait } from "./waits.js";
 
@@ -25,14 +26,14 @@ export type EffectDecision = z.infer<typeof EffectDecision>;
 /** All that is said of an effect before it happens. The same call of a later life of its attempt must say the same. */
 export const EffectCall = z.strictObject({
   /** From 0, in the order in which the attempt's calls were made. */
-  position: z.int().min(0),
-  name: z.string().min(1).max(limit.EFFECT_NAME_CHARS),
+  position: naturalInt,
+  name: someText.max(limit.EFFECT_NAME_CHARS),
   class: EffectClass,
   risk: Risk,
   /** Null for what may always be done again. */
   onAmbiguous: OnAmbiguous.nullable(),
   /** Of the business: once in the whole ledger, whatever run, step or attempt asks. Null where the position is the key. */
-  key: z.string().min(1).max(limit.EFFECT_KEY_CHARS).nullable(),
+  key: someText.max(limit.EFFECT_KEY_CHARS).nullable(),
   /** Digest of what it is done with; null when that was not told. */
   input: z.string().nullable(),
 });
@@ -41,12 +42,12 @@ export type EffectCall = z.infer<typeof EffectCall>;
 /** A result as it is kept: as JSON in the event, or in a blob when it is long. */
 export const EffectValue = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("inline"), json: z.string() }),
-  z.strictObject({ kind: z.literal("blob"), hash: z.string(), bytes: z.int().min(0) }),
+  z.strictObject({ kind: z.literal("blob"), hash: z.string(), bytes: naturalInt }),
 ]);
 export type EffectValue = z.infer<typeof EffectValue>;
 
 /** Where an effect under the same business key was settled first. */
-export const EffectOrigin = z.strictObject({ runId: z.string(), seq: z.int().min(1) });
+export const EffectOrigin = z.strictObject({ runId: z.string(), seq: positiveInt });
 export type EffectOrigin = z.infer<typeof EffectOrigin>;
 
 const Done = z.strictObject({ kind: z.literal("done"), value: EffectValue });

@@ -8,6 +8,7 @@ import { intentEvents } from "./intent-events.js";
 import * as limit from "./limits.js";
 import { RecordedRefusal } from "./refusals.js";
 import { HostRunStatus, HostStep, Source } from "./reported.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 import { Plan, StepSpec, ValidatorSpec } from "./spec.js";
 import { trackedEvents } from "./tracked.js";
 import { Verdict } from "./verdict.js";
@@ -52,9 +53,9 @@ export const Capture = z.strictObject({
   commit: z.string().nullable(),
   /** Blob of the patch from base to tree. */
   patch: z.string().nullable(),
-  filesChanged: z.int().min(0).nullable(),
+  filesChanged: naturalInt.nullable(),
   /** How long that patch is, in bytes; not told by older versions. */
-  patchBytes: z.int().min(0).nullable().optional(),
+  patchBytes: naturalInt.nullable().optional(),
 });
 export type Capture = z.infer<typeof Capture>;
 
@@ -120,10 +121,7 @@ export const EventBody = z.discriminatedUnion("type", [
     2,
   ),
   /** It is out of the race: another one was verified, or a policy action ended the race. */
-  attemptEvent(
-    "candidate_cancelled",
-    z.strictObject({ stepId, candidate: z.int().min(1), reason: z.string() }),
-  ),
+  attemptEvent("candidate_cancelled", z.strictObject({ stepId, candidate: positiveInt, reason: z.string() })),
   ...effectEvents,
   ...intentEvents,
   /** What the run knew, and what its agent remembered, can be had again from here. */
@@ -153,14 +151,10 @@ export const EventBody = z.discriminatedUnion("type", [
     }),
     2,
   ),
-  event(
-    "criterion_met",
-    z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
-    2,
-  ),
+  event("criterion_met", z.strictObject({ index: naturalInt, description: z.string(), verdict: Verdict }), 2),
   event(
     "criterion_unmet",
-    z.strictObject({ index: z.int().min(0), description: z.string(), verdict: Verdict }),
+    z.strictObject({ index: naturalInt, description: z.string(), verdict: Verdict }),
     2,
   ),
   event(
@@ -204,7 +198,7 @@ export const EventBody = z.discriminatedUnion("type", [
       /** The same for every attempt at the same request. */
       grantRequestId: z.string(),
       /** From 1 in each cycle of being blocked. */
-      attempt: z.int().min(1),
+      attempt: positiveInt,
       agent: z.string(),
       /** What it may not use yet; null when the host does not say. */
       tool: z.string().nullable(),

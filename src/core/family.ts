@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 
 export const FailureReason = z.enum(["aborted", "cancelled", "unmet_criteria"]);
 export type FailureReason = z.infer<typeof FailureReason>;
@@ -8,7 +9,7 @@ export type FailureReason = z.infer<typeof FailureReason>;
 export const ForkPoint = z.strictObject({
   runId: z.string(),
   /** The last event that was taken over. */
-  seq: z.int().min(1),
+  seq: positiveInt,
   hash: z.string(),
 });
 export type ForkPoint = z.infer<typeof ForkPoint>;
@@ -17,13 +18,13 @@ export type ForkPoint = z.infer<typeof ForkPoint>;
 export const ParentLink = z.strictObject({
   runId: z.string(),
   /** Its event that says so. */
-  seq: z.int().min(1),
+  seq: positiveInt,
   stepId: z.string(),
-  attempt: z.int().min(1),
-  candidate: z.int().min(1).optional(),
-  position: z.int().min(0),
+  attempt: positiveInt,
+  candidate: positiveInt.optional(),
+  position: naturalInt,
   /** 1 for the child of a run that nobody started so. */
-  depth: z.int().min(1).max(limit.CHILD_DEPTH_MAX),
+  depth: positiveInt.max(limit.CHILD_DEPTH_MAX),
 });
 export type ParentLink = z.infer<typeof ParentLink>;
 
@@ -41,7 +42,7 @@ export const ChildOutcome = z.discriminatedUnion("kind", [
     criteria: z.array(
       z.strictObject({ description: z.string(), status: z.enum(["met", "unmet", "unchecked"]) }),
     ),
-    waivers: z.int().min(0),
+    waivers: naturalInt,
   }),
   /** Its parent ended before it was made, or it was taken out. */
   z.strictObject({ kind: z.literal("absent") }),

@@ -3,6 +3,7 @@ import { misfit } from "./defects.js";
 import { WAIT_MAX_MS } from "./gate-routes.js";
 import { FirstIntent, intentStatuses, ReportOutcome } from "./intents.js";
 import * as limit from "./limits.js";
+import { positiveInt } from "./shapes.js";
 import { closed, durationMs, listOf, readAs, textOf, textUpTo } from "./wire.js";
 
 /**
@@ -113,7 +114,7 @@ export const ListIntentsCall = closed({
   /** Left out: of all runs that are not over, the newest run first; then those in doubt of runs that are. */
   runId: textOf(limit.ID_CHARS).optional(),
   statuses: listOf(z.enum(intentStatuses), intentStatuses.length).optional(),
-  limit: z.int().min(1).max(INTENTS_LISTED_MAX).optional(),
+  limit: positiveInt.max(INTENTS_LISTED_MAX).optional(),
 });
 export type ListIntentsCall = Readonly<z.input<typeof ListIntentsCall>>;
 export type IntentsAsked = Readonly<z.output<typeof ListIntentsCall>>;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { event } from "./event-shape.js";
 import { FirstIntent, IntentContent, intentStatuses, ReportOutcome } from "./intents.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 
 const intentId = z.string();
 const contentHash = z.string();
@@ -37,15 +38,15 @@ export const intentEvents = [
       contentHash,
       policy,
       outcome: z.enum(["approved", "pending"]),
-      approvalsNeeded: z.int().min(0),
+      approvalsNeeded: naturalInt,
       expiresAt: z.string(),
       onNoResponse: z.string(),
-      remindAfterMs: z.int().min(0).nullable(),
+      remindAfterMs: naturalInt.nullable(),
     }),
   ),
   /** It may not happen, whoever approves. */
   event("intent_blocked", z.strictObject({ intentId, contentHash, policy })),
-  event("approval_requested", z.strictObject({ intentId, contentHash, approvalsNeeded: z.int().min(1) })),
+  event("approval_requested", z.strictObject({ intentId, contentHash, approvalsNeeded: positiveInt })),
   /** One vote; its actor's, for exactly that content, or that of whom it was given for. */
   event("intent_approved", vote),
   event("intent_denied", vote),
@@ -66,7 +67,7 @@ export const intentEvents = [
     z.strictObject({
       intentId,
       executionId: z.string(),
-      attempt: z.int().min(1),
+      attempt: positiveInt,
       tokenHash: z.string().length(64),
       expiresAt: z.string(),
     }),

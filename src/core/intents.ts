@@ -3,8 +3,9 @@ import * as z from "zod";
 import { digestOf } from "./canonical.js";
 import type { Actor } from "./events.js";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt, someText } from "./shapes.js";
 
-const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
+const name = someText.max(limit.INTENT_NAME_CHARS);
 const count = z.number();
 
 /** What was to leave the building, as bytes that are kept beside the journal. */
@@ -13,14 +14,14 @@ const IntentPayload = z.strictObject({
   type: name,
   /** SHA-256 of the bytes in hex, which is the name of their blob. */
   digest: z.string().length(64),
-  bytes: z.int().min(0).max(limit.INTENT_PAYLOAD_BYTES),
+  bytes: naturalInt.max(limit.INTENT_PAYLOAD_BYTES),
 });
 
 /** What somebody asks leave for. Nothing of it changes any more: what is approved is what was proposed. */
 export const IntentContent = z.strictObject({
   destination: name,
   /** With the destination it is a key: once in the whole ledger. Null: each such proposal is another one. */
-  idempotencyKey: z.string().min(1).max(limit.EFFECT_KEY_CHARS).nullable(),
+  idempotencyKey: someText.max(limit.EFFECT_KEY_CHARS).nullable(),
   payload: IntentPayload,
   /** Which policy is asked; one that is not there blocks. */
   policy: name,
@@ -36,7 +37,7 @@ export const IntentContent = z.strictObject({
   /** The other side takes two executions under one key for one. */
   idempotent: z.boolean(),
   /** How long it waits for an answer at most; null: as long as the policy says. */
-  expiresInMs: z.int().min(1).max(limit.INTENT_WAIT_MAX_MS).nullable(),
+  expiresInMs: positiveInt.max(limit.INTENT_WAIT_MAX_MS).nullable(),
 });
 export type IntentContent = Readonly<z.infer<typeof IntentContent>>;
 
@@ -45,7 +46,7 @@ export const ReportOutcome = z.enum(["succeeded", "failed", "unknown"]);
 export type ReportOutcome = z.infer<typeof ReportOutcome>;
 
 /** Who asked first under the same key. */
-export const FirstIntent = z.strictObject({ intentId: z.string(), runId: z.string(), seq: z.int().min(1) });
+export const FirstIntent = z.strictObject({ intentId: z.string(), runId: z.string(), seq: positiveInt });
 export type FirstIntent = Readonly<z.infer<typeof FirstIntent>>;
 
 /**

@@ -2,9 +2,10 @@ import * as z from "zod";
 import { type Intent, runOfIntent } from "./intents.js";
 import * as limit from "./limits.js";
 import { foldedName, isSamePerson } from "./names.js";
+import { positiveInt, someText } from "./shapes.js";
 
-const name = z.string().min(1).max(limit.INTENT_NAME_CHARS);
-const patterns = z.array(z.string().min(1).max(limit.SDK_PATTERN_CHARS)).min(1).max(limit.SDK_PATTERNS_MAX);
+const name = someText.max(limit.INTENT_NAME_CHARS);
+const patterns = z.array(someText.max(limit.SDK_PATTERN_CHARS)).min(1).max(limit.SDK_PATTERNS_MAX);
 const moment = z.string();
 
 /** What both kinds say: by whom it was given, for what, until when, and whether it was taken back. */
@@ -32,7 +33,7 @@ const Standing = z.strictObject({
   /** Of one intent, in US dollars; one that says no value is not covered. Null: whatever it says. */
   maxValueUsd: z.number().min(0).nullable(),
   /** In any twenty-four hours: how many intents, and what they are worth together. Null: no limit. */
-  perDay: z.int().min(1).nullable(),
+  perDay: positiveInt.nullable(),
   perDayUsd: z.number().min(0).nullable(),
   /** Of the last twenty-four hours, each intent once. */
   uses: z.array(z.strictObject({ intentId: z.string(), at: moment, valueUsd: z.number().min(0) })),

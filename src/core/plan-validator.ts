@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
 import { ChangedGlob, ProjectPath, Selector } from "./paths.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 import { Toolchain, ValidatorSpec } from "./spec.js";
 import { closed, readAs, textOf, textUpTo } from "./wire.js";
 
@@ -31,7 +32,7 @@ const Judges = z.discriminatedUnion("type", [
   judge("build_pass", Selector.default(""), { toolchain: Toolchain.optional() }),
   judge("test_pass", Selector.default(""), {
     toolchain: Toolchain.optional(),
-    min_tests: z.int().min(1).optional(),
+    min_tests: positiveInt.optional(),
     no_skips: z.boolean().optional(),
     red_before_green: z.boolean().optional(),
     repeat: z.int().min(2).max(limit.TEST_RUNS_MAX).optional(),
@@ -40,7 +41,7 @@ const Judges = z.discriminatedUnion("type", [
   }),
   judge("file_changed", ChangedGlob, {}),
   judge("artifact_exists", ProjectPath, {
-    min_bytes: z.int().min(0).optional(),
+    min_bytes: naturalInt.optional(),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits")

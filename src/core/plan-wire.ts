@@ -4,6 +4,7 @@ import * as limit from "./limits.js";
 import { MayChangeEntry, ProjectGlob } from "./paths.js";
 import { raceOf, raceWire, WireCandidates } from "./plan-race.js";
 import { validatorWire, WireCriterionValidator, WireValidator } from "./plan-validator.js";
+import { naturalInt } from "./shapes.js";
 import { type CriterionSpec, type Plan, type StepSpec, ToolProfile, type ValidatorSpec } from "./spec.js";
 import { closed, durationMs, ID_WORDS, isId, listOf, readAs, textOf } from "./wire.js";
 
@@ -33,7 +34,7 @@ const WireStep = closed({
   tool_profile: listOf(ToolProfile, limit.GLOBS_PER_LIST).default([]),
   validator: WireValidator,
   may_change: MayChange,
-  max_retries: z.int().min(0).max(limit.RETRIES_MAX).default(MAX_RETRIES),
+  max_retries: naturalInt.max(limit.RETRIES_MAX).default(MAX_RETRIES),
   candidates: WireCandidates.optional(),
   pick: z.enum(["first", "smallest"]).optional(),
   timeout: Timeout.optional(),

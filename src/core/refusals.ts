@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
+import { positiveInt } from "./shapes.js";
 
 /** Codes that say "not you"; all others say "not now" or "not so", and the run itself tells why. */
 export const AccessRefusal = z.enum([
@@ -23,7 +24,7 @@ export const RefusedCall = z.strictObject({
       name: z.string().max(limit.CALLER_NAME_CHARS),
       role: z.string(),
       stepId: z.string().max(limit.ID_CHARS).nullable(),
-      attempt: z.int().min(1).nullable(),
+      attempt: positiveInt.nullable(),
     })
     .nullable(),
 });

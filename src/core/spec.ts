@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { digestOf } from "./canonical.js";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 
 /** The six judges (seed 002). The list is closed: nobody can bring a judge of their own. */
 export const ValidatorType = z.enum([
@@ -33,7 +34,7 @@ export const TestPassSpec = z.strictObject({
   params: z.strictObject({
     toolchain: Toolchain.optional(),
     /** At least so many tests must have run; 1 when not given. */
-    minTests: z.int().min(1).optional(),
+    minTests: positiveInt.optional(),
     /** Any skipped test fails the step. */
     noSkips: z.boolean().optional(),
     /** A test that does not pass at the base must pass now; false when not given. */
@@ -60,7 +61,7 @@ export const ArtifactExistsSpec = z.strictObject({
   type: z.literal("artifact_exists"),
   target,
   params: z.strictObject({
-    minBytes: z.int().min(0).optional(),
+    minBytes: naturalInt.optional(),
     sha256: z.string().length(64).optional(),
     contains: z.string().max(limit.TARGET_CHARS).optional(),
     /** The file must be new or differ from the base; true when not given. */
@@ -73,7 +74,7 @@ export const CommandPassSpec = z.strictObject({
   type: z.literal("command_pass"),
   /** Handed to `sh -c` as it stands in the plan. */
   target,
-  params: z.strictObject({ expectedExitCode: z.int().min(0).max(255).optional() }),
+  params: z.strictObject({ expectedExitCode: naturalInt.max(255).optional() }),
 });
 export type CommandPassSpec = z.infer<typeof CommandPassSpec>;
 
@@ -122,7 +123,7 @@ export const StepSpec = z.strictObject({
   validator: ValidatorSpec,
   /** Globs the step may change although they are protected; with `only`, the only paths it may change at all. */
   mayChange: z.strictObject({ paths: z.array(z.string()), only: z.boolean() }),
-  maxRetries: z.int().min(0).max(limit.RETRIES_MAX),
+  maxRetries: naturalInt.max(limit.RETRIES_MAX),
   /** Absent when the owner agent works alone. */
   race: Race.optional(),
   /** Bounds the validator, in milliseconds of wall time. */

@@ -1,11 +1,12 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
+import { naturalInt, someText } from "./shapes.js";
 
-const tokens = z.int().min(0).max(limit.TOKENS_PER_CALL);
+const tokens = naturalInt.max(limit.TOKENS_PER_CALL);
 
 /** What one paid call used, as its provider tells it: null where it does not say. */
 export const Spent = z.strictObject({
-  model: z.string().min(1).max(limit.MODEL_CHARS),
+  model: someText.max(limit.MODEL_CHARS),
   tokensIn: tokens.nullable(),
   /** Of `tokensIn`: read from the provider's cache, and written to it. */
   cacheRead: tokens.nullable(),
@@ -14,17 +15,17 @@ export const Spent = z.strictObject({
   /** Of `tokensOut`: thought, and not said. */
   reasoning: tokens.nullable(),
   /** Tries before it that may have been charged, and nobody knows how much. */
-  uncounted: z.int().min(0).max(limit.TOKENS_PER_CALL),
+  uncounted: naturalInt.max(limit.TOKENS_PER_CALL),
   /** Billionths of a US dollar by the prices of that moment; null without prices or tokens. */
-  nanoUsd: z.int().min(0).nullable(),
+  nanoUsd: naturalInt.nullable(),
 });
 export type Spent = Readonly<z.infer<typeof Spent>>;
 
 /** What a call that is about to be made may use at most. */
 export const AtMost = z.strictObject({
-  tokens: z.int().min(0).max(limit.TOKENS_PER_CALL),
+  tokens: naturalInt.max(limit.TOKENS_PER_CALL),
   /** Billionths of a US dollar; null without prices. */
-  nanoUsd: z.int().min(0).nullable(),
+  nanoUsd: naturalInt.nullable(),
 });
 export type AtMost = Readonly<z.infer<typeof AtMost>>;
 

@@ -1,10 +1,11 @@
 import * as z from "zod";
 import * as limit from "./limits.js";
+import { naturalInt, someText } from "./shapes.js";
 import { EventRecorded, Handoff, Permissions } from "./tracked.js";
 import { EventPayload } from "./tracked-wire.js";
 import { closed } from "./wire.js";
 
-const name = z.string().min(1).max(limit.TRACKED_NAME_CHARS);
+const name = someText.max(limit.TRACKED_NAME_CHARS);
 const checkpointId = z.string().max(limit.ID_CHARS).nullable();
 
 /** What may be asked of runs that their client drives. */
@@ -39,7 +40,7 @@ export const trackedCommands = [
     broken: z
       .array(z.strictObject({ id: z.string().max(limit.ID_CHARS), why: z.string().max(limit.REASON_CHARS) }))
       .max(limit.CHECKPOINTS_TRIED),
-    blockedKeys: z.int().min(0),
+    blockedKeys: naturalInt,
   }),
   closed({
     type: z.literal("end_tracked"),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { TrackedReason } from "./checkpoints.js";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt, someText } from "./shapes.js";
 import { ClientEventType, HandoffKind, SideEffectClass } from "./tracked.js";
 import { closed, listOf, textOf, textUpTo } from "./wire.js";
 
@@ -9,15 +10,15 @@ import { closed, listOf, textOf, textUpTo } from "./wire.js";
  * stands beside it as a type. Everything is plain JSON but `blockedSideEffectKeys`, which is a Set on the client's side and a list on the wire.
  */
 
-const runId = z.string().min(1).max(limit.ID_CHARS);
+const runId = someText.max(limit.ID_CHARS);
 const name = textOf(limit.TRACKED_NAME_CHARS);
-const key = z.string().min(1).max(limit.EFFECT_KEY_CHARS);
+const key = someText.max(limit.EFFECT_KEY_CHARS);
 const hash = z
   .string()
   .regex(/^[0-9a-f]{64}$/, "a SHA-256 in 64 hex digits")
   .optional();
 /** The same key again is the same call, and answers what the first one was answered. */
-const idempotencyKey = z.string().min(1).max(limit.IDEMPOTENCY_KEY_CHARS).optional();
+const idempotencyKey = someText.max(limit.IDEMPOTENCY_KEY_CHARS).optional();
 const permissions = z.record(name, z.json()).optional();
 
 /** Bounded as text, so that one event cannot fill a journal. */
@@ -113,7 +114,7 @@ export type OpenedHandoff = {
 
 export const CompleteHandoffInput = closed({
   runId,
-  handoffId: z.string().min(1).max(limit.ID_CHARS),
+  handoffId: someText.max(limit.ID_CHARS),
   summary: textUpTo(limit.REASON_CHARS).optional(),
 });
 export type CompleteHandoffInput = z.input<typeof CompleteHandoffInput>;
@@ -138,7 +139,7 @@ export type CreatedCheckpoint = {
 export const ResumeRunInput = closed({
   runId,
   /** The newest that holds when it is left out. */
-  fromCheckpointId: z.string().min(1).max(limit.ID_CHARS).optional(),
+  fromCheckpointId: someText.max(limit.ID_CHARS).optional(),
 });
 export type ResumeRunInput = z.input<typeof ResumeRunInput>;
 
@@ -148,8 +149,8 @@ export type RunInput = z.input<typeof RunInput>;
 export const RunEventsInput = closed({
   runId,
   /** Only events behind this sequence number. */
-  after: z.int().min(0).optional(),
-  limit: z.int().min(1).max(limit.TRACKED_EVENTS_LISTED).optional(),
+  after: naturalInt.optional(),
+  limit: positiveInt.max(limit.TRACKED_EVENTS_LISTED).optional(),
 });
 export type RunEventsInput = z.input<typeof RunEventsInput>;
 

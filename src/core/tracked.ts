@@ -3,6 +3,7 @@ import { digestOf } from "./canonical.js";
 import type { TrackedReason } from "./checkpoints.js";
 import { event } from "./event-shape.js";
 import * as limit from "./limits.js";
+import { naturalInt, positiveInt } from "./shapes.js";
 
 /** What doing it does to the world, as whoever records it says (seed 000). */
 export const SideEffectClass = z.enum([
@@ -110,15 +111,15 @@ export type Handoff = Readonly<z.infer<typeof Handoff>>;
 export const Lineage = z.strictObject({
   runId: z.string(),
   /** Its last event then, and the hash of that. */
-  seq: z.int().min(1),
+  seq: positiveInt,
   hash: z.string(),
   /** 1 for the child of a run without a parent. */
-  depth: z.int().min(1).max(limit.LINEAGE_DEPTH_MAX),
+  depth: positiveInt.max(limit.LINEAGE_DEPTH_MAX),
 });
 export type Lineage = Readonly<z.infer<typeof Lineage>>;
 
 /** Where a side effect stands that was recorded first under the same key. */
-export const FirstRecorded = z.strictObject({ runId: z.string(), seq: z.int().min(1) });
+export const FirstRecorded = z.strictObject({ runId: z.string(), seq: positiveInt });
 export type FirstRecorded = Readonly<z.infer<typeof FirstRecorded>>;
 
 /** What its client may still do, in the client's own words. */
@@ -170,7 +171,7 @@ export const trackedEvents = [
       /** Newer ones that do not hold, and why, in words that follow the id. */
       broken: z.array(z.strictObject({ id: z.string(), why: z.string() })),
       /** Side effects that must not happen again, as of that moment. */
-      blockedKeys: z.int().min(0),
+      blockedKeys: naturalInt,
     }),
   ),
 ] as const;

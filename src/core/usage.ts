@@ -4,28 +4,29 @@ import type { JournalEvent } from "./events.js";
 import { isOfLeft } from "./left-effects.js";
 import { named, workedStep, workedSteps } from "./race.js";
 import { findStep, type Run } from "./run.js";
+import { naturalInt } from "./shapes.js";
 import type { AtMost, Spent } from "./spent.js";
 
 /** What was spent, added up. A call of which nobody knows the tokens is counted as that, and never as nothing. */
 export const Usage = z.strictObject({
   /** Answers and refusals that were recorded. */
-  calls: z.int().min(0),
-  tokensIn: z.int().min(0),
+  calls: naturalInt,
+  tokensIn: naturalInt,
   /** Of `tokensIn`, as far as providers tell. */
-  cacheRead: z.int().min(0),
-  cacheWrite: z.int().min(0),
-  tokensOut: z.int().min(0),
+  cacheRead: naturalInt,
+  cacheWrite: naturalInt,
+  tokensOut: naturalInt,
   /** Of `tokensOut`, as far as providers tell. */
-  reasoning: z.int().min(0),
+  reasoning: naturalInt,
   /** Tries that may have been charged, and nobody knows how much: cut off, not counted by the provider, or under way. */
-  uncounted: z.int().min(0),
+  uncounted: naturalInt,
   /** What those may have used at most, as far as that was said before they were made. */
-  uncountedTokens: z.int().min(0),
-  uncountedNanoUsd: z.int().min(0),
+  uncountedTokens: naturalInt,
+  uncountedNanoUsd: naturalInt,
   /** Billionths of a US dollar, of the calls that have a price. */
-  nanoUsd: z.int().min(0),
+  nanoUsd: naturalInt,
   /** Counted calls that have none. */
-  unpriced: z.int().min(0),
+  unpriced: naturalInt,
 });
 export type Usage = Readonly<z.infer<typeof Usage>>;
 

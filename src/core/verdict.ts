@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { naturalInt } from "./shapes.js";
 import { ValidatorType } from "./spec.js";
 
 /** Errored means that the judge could not run: not a failed claim, it costs no retry and says what to do. */
@@ -45,14 +46,14 @@ export const VerdictReason = z.enum([
 export type VerdictReason = z.infer<typeof VerdictReason>;
 
 export const TestCounts = z.strictObject({
-  passed: z.int().min(0),
-  failed: z.int().min(0),
-  skipped: z.int().min(0),
+  passed: naturalInt,
+  failed: naturalInt,
+  skipped: naturalInt,
 });
 export type TestCounts = z.infer<typeof TestCounts>;
 
 /** How many tests, and the names of the first of them. */
-export const NamedTests = z.strictObject({ count: z.int().min(0), names: z.array(z.string()) });
+export const NamedTests = z.strictObject({ count: naturalInt, names: z.array(z.string()) });
 export type NamedTests = z.infer<typeof NamedTests>;
 
 /** Of tests that agents never see; to them nothing is told but how many did what. */
@@ -61,10 +62,10 @@ export const HeldOutFound = z.strictObject({
   folder: z.string(),
   /** Of the paths and bytes of all files that were laid over the tree. */
   digest: z.string(),
-  files: z.int().min(0),
+  files: naturalInt,
   counts: TestCounts.nullable(),
   /** How many did not pass at the base and pass now; null when nobody compared. */
-  turnedGreen: z.int().min(0).nullable(),
+  turnedGreen: naturalInt.nullable(),
   /** Failed, gone or skipped; without names where an agent reads. */
   wrong: NamedTests,
   /** Blob (hex SHA-256) of what they printed; null where an agent reads. */
@@ -79,7 +80,7 @@ export const TestsFound = z.strictObject({
     z.strictObject({
       exitCode: z.int().nullable(),
       counts: TestCounts.nullable(),
-      durationMs: z.int().min(0),
+      durationMs: naturalInt,
       /** Blob (hex SHA-256) of this run's log. */
       log: z.string().nullable(),
     }),
@@ -195,7 +196,7 @@ export type Conflict = z.infer<typeof Conflict>;
 export const ProvisionRecord = z.strictObject({
   what: z.string(),
   outcome: z.enum(["done", "failed"]),
-  durationMs: z.int().min(0),
+  durationMs: naturalInt,
 });
 export type ProvisionRecord = z.infer<typeof ProvisionRecord>;
 
@@ -218,7 +219,7 @@ export const Verdict = Judgement.extend({
   violations: z.array(Violation).optional(),
   conflicts: z.array(Conflict),
   provision: z.array(ProvisionRecord),
-  durationMs: z.int().min(0),
+  durationMs: naturalInt,
 });
 export type Verdict = z.infer<typeof Verdict>;
 

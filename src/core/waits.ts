@@ -2,9 +2,10 @@ import { timingSafeEqual } from "node:crypto";
 import * as z from "zod";
 import { digestOf } from "./canonical.js";
 import * as limit from "./limits.js";
+import { naturalInt, someText } from "./shapes.js";
 
-const position = z.int().min(0);
-const name = z.string().min(1).max(limit.EFFECT_NAME_CHARS);
+const position = naturalInt;
+const name = someText.max(limit.EFFECT_NAME_CHARS);
 
 /** What an attempt is about to wait for. It takes a position among the attempt's calls, as an effect does. */
 export const WaitCall = z.discriminatedUnion("kind", [
@@ -13,7 +14,7 @@ export const WaitCall = z.discriminatedUnion("kind", [
     position,
     name,
     /** From the moment at which it is armed; never counted again. */
-    ms: z.int().min(0).max(limit.SLEEP_MAX_MS),
+    ms: naturalInt.max(limit.SLEEP_MAX_MS),
   }),
   z.strictObject({ kind: z.literal("promise"), position, name, tokenHash: z.string().length(64) }),
   z.strictObject({
@@ -21,7 +22,7 @@ export const WaitCall = z.discriminatedUnion("kind", [
     position,
     name,
     /** Chosen before it is made: whoever comes here again makes the same run, and no second one. */
-    childId: z.string().min(1).max(limit.ID_CHARS),
+    childId: someText.max(limit.ID_CHARS),
     /** Digest of its plan and request. */
     input: z.string().length(64),
   }),

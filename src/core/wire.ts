@@ -12,22 +12,35 @@ export const closed = <S extends z.ZodRawShape>(shape: S) =>
  * A bounded list whose entries are not even looked at when there are too many of them. The bounds here and below are
  * refinements, because zod's own length checks read `length` of whatever is there, an object's too.
  */
-export const listOf = <T extends z.ZodType>(entry: T, max: number, min = 0) =>
-  z
-    .custom<z.input<T>[]>(Array.isArray, "a list")
-    .refine((list) => list.length >= min, `at least ${counted(min, "entry", "entries")}`)
-    .refine((list) => list.length <= max, `at most ${counted(max, "entry", "entries")}`)
+export const listOf = <T extends z.ZodType>(entry: T, max: number, min = 0) => {
+  const list = z.custom<z.input<T>[]>(Array.isArray, "a list");
+  const least = `at least ${counted(min, "entry", "entries")}`;
+  return (min === 0 ? list : list.refine(({ length }) => length >= min, least))
+    .refine(({ length }) => length <= max, `at most ${counted(max, "entry", "entries")}`)
     .pipe(z.array(entry));
+};
 
-export const textUpTo = (maxChars: number) =>
+/** One for each bound: see shapes.ts. */
+const oncePerBound = <T>(make: (max: number) => T): ((max: number) => T) => {
+  const made = new Map<number, T>();
+  return (max) => {
+    const one = made.get(max) ?? make(max);
+    made.set(max, one);
+    return one;
+  };
+};
+
+export const textUpTo = oncePerBound((maxChars) =>
   z
     .string()
     .refine((text) => text.length <= maxChars, `at most ${counted(maxChars, "character", "characters")}`)
-    .refine((text) => !text.includes("\0"), "text without NUL characters");
+    .refine((text) => !text.includes("\0"), "text without NUL characters"),
+);
 
 /** Text that says something. */
-export const textOf = (maxChars: number) =>
-  textUpTo(maxChars).refine((text) => text.trim() !== "", "text that is not blank");
+export const textOf = oncePerBound((maxChars) =>
+  textUpTo(maxChars).refine((text) => text.trim() !== "", "text that is not blank"),
+);
 
 /** Reads a value that has more than one spelling; `expected` says which. */
 export const readAs = <T>(expected: string, read: (value: unknown) => T | undefined) =>

@@ -7,6 +7,7 @@ import { Actor } from "../core/events.js";
 import { evolve } from "../core/evolve.js";
 import { followRun, type Witness } from "../core/receipts/witness.js";
 import type { Run } from "../core/run.js";
+import { naturalInt, positiveInt, someText } from "../core/shapes.js";
 import type { BareRunKey, EventRow, NewEventRow, RunCipher, Store } from "../stores/store.js";
 import { type BroughtReceipt, broughtData, broughtIn } from "./bundled-receipt.js";
 import { fromRows, GENESIS_HASH, payloadOf } from "./journal.js";
@@ -23,19 +24,19 @@ const READ_BATCH = 1_000;
 
 const hex = (chars: number) => z.string().regex(new RegExp(`^[0-9a-f]{${chars}}$`));
 const base64 = z.base64();
-const seq = z.int().min(1);
+const seq = positiveInt;
 
 const Header = z.strictObject({
   line: z.literal("header"),
   format: z.literal(FORMAT),
   version: z.literal(VERSION),
-  runId: z.string().min(1).max(200),
+  runId: someText.max(200),
   /** The ledger it was made in. */
   ledgerId: hex(32),
   exportedAt: z.iso.datetime(),
-  events: z.int().min(1).max(EVENTS_MAX),
+  events: positiveInt.max(EVENTS_MAX),
   lastHash: hex(64),
-  blobs: z.int().min(0),
+  blobs: naturalInt,
   commits: z.boolean(),
   /** Of a run that ended. */
   receipt: z.literal(true).optional(),
@@ -48,11 +49,11 @@ const EventLine = z.strictObject({
   line: z.literal("event"),
   seq,
   type: z.string(),
-  version: z.int().min(1),
+  version: positiveInt,
   at: z.iso.datetime(),
   actor: Actor,
   sessionKey: z.string(),
-  attempt: z.int().min(0).nullable(),
+  attempt: naturalInt.nullable(),
   payload: z.string(),
   prevHash: hex(64),
   hash: hex(64),

@@ -6,6 +6,7 @@ import { isLedgerError } from "../core/errors.js";
 import { decideIntent } from "../core/gate-policy/decide.js";
 import { GateReason, PolicyDecision, RiskLevel } from "../core/gate-policy/decision.js";
 import type { IntentFacts } from "../core/gate-policy/facts.js";
+import { naturalInt, someText } from "../core/shapes.js";
 import { closed } from "../core/wire.js";
 import { type PolicyFile, policyText } from "./gate-policies.js";
 import { parseYaml, whereIn } from "./layers.js";
@@ -51,13 +52,13 @@ const CASES_MAX = 1_000;
 const Expected = closed({
   outcome: PolicyDecision.shape.outcome,
   reason: GateReason.optional(),
-  approvals: z.int().min(0).optional(),
+  approvals: naturalInt.optional(),
   risk: RiskLevel.optional(),
 });
 type Expected = Readonly<z.output<typeof Expected>>;
 
 const Case = closed({
-  name: z.string().min(1).max(NAME_CHARS),
+  name: someText.max(NAME_CHARS),
   intent: closed({
     destination: z.string(),
     payload: z.unknown().optional(),
@@ -71,7 +72,7 @@ const Case = closed({
     tags: z.array(z.string()).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
   }),
-  proposed: closed({ last_hour: z.int().min(0).optional(), last_day: z.int().min(0).optional() }).optional(),
+  proposed: closed({ last_hour: naturalInt.optional(), last_day: naturalInt.optional() }).optional(),
   expect: z.union([PolicyDecision.shape.outcome.transform((outcome): Expected => ({ outcome })), Expected]),
 });
 type Case = z.output<typeof Case>;

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { dirname } from "node:path";
@@ -129,6 +128,8 @@ const WHY: Readonly<Record<string, string>> = {
 
 const printed = ({ command, env, folder, commandMs = COMMAND_MS }: Where): Uint8Array => {
   const [program = "", ...rest] = command;
+  // Most keys are in a file, and no start should wait for this module.
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
   const { error, status, stdout } = spawnSync(program, rest, {
     cwd: folder,
     env: { ...env },

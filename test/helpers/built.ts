@@ -21,7 +21,7 @@ export const buildPackage = (): Built => {
   execFileSync(process.execPath, [join(root, "build/bundle.mjs"), join(folder, "dist")], quietly);
   return {
     bin: join(folder, "dist/cli/main.js"),
-    library: join(folder, "dist/library/index.js"),
+    library: join(folder, "dist/library/kept.js"),
     remove: () => rmSync(folder, { recursive: true }),
   };
 };

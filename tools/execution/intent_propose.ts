@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed, textOf } from "../../src/core/wire.js";
 import { proposeTo } from "../../src/ledger/proposing.js";
 import { shownOf } from "../../src/ledger/shown-intent.js";
@@ -16,7 +17,7 @@ export const intentPropose = defineTool({
   description:
     "Ask leave for an effect outside of the project, such as a payment, a message or an import. A policy or a person decides; nothing is executed by this call. The same idempotency_key is the same effect: it happens once.",
   input: closed({
-    run_id: z.string().min(1),
+    run_id: someText,
     destination: word.describe("Where it goes, as the policy names it, such as salesforce.import."),
     policy: word.describe("The policy that decides; one that is not there blocks."),
     payload: textOf(limit.INTENT_PAYLOAD_BYTES).describe(

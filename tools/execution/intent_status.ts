@@ -1,8 +1,8 @@
-import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import { intentNotFound, requireIntent } from "../../src/core/decide/intents.js";
 import { runOfIntent } from "../../src/core/intents.js";
 import * as limit from "../../src/core/limits.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed, textOf } from "../../src/core/wire.js";
 import { shownOf } from "../../src/ledger/shown-intent.js";
 import { IntentTold, intentTold } from "../intent-views.js";
@@ -15,7 +15,7 @@ export const intentStatus = defineTool({
   readOnly: true,
   description:
     "Tell whether something that you asked to do outside was allowed, and whether it was executed.",
-  input: closed({ run_id: z.string().min(1), intent_id: textOf(limit.INTENT_NAME_CHARS) }),
+  input: closed({ run_id: someText, intent_id: textOf(limit.INTENT_NAME_CHARS) }),
   output: IntentTold,
   handle: async ({ run_id, intent_id }, caller, { ledger, duties }) => {
     requireSession(await ledger.load(run_id), caller);

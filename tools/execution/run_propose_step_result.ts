@@ -6,6 +6,7 @@ import * as limit from "../../src/core/limits.js";
 import { policyRequestOf } from "../../src/core/policy-request.js";
 import { candidateOf, named } from "../../src/core/race.js";
 import { awaitsApproval, type Run, type Step, type WorkedStep } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { requirePlanFit } from "../../src/pev/planned.js";
 import { settled } from "../settled.js";
@@ -21,9 +22,9 @@ export const runProposeStepResult = defineTool({
   description:
     "Say that the step is done. The ledger captures your workspace and verifies exactly that; you get the verdict, never a completion by your own word.",
   input: closed({
-    run_id: z.string().min(1),
-    step_id: z.string().min(1),
-    result: z.string().min(1).max(limit.RESULT_CHARS).describe("What you did, in a few sentences."),
+    run_id: someText,
+    step_id: someText,
+    result: someText.max(limit.RESULT_CHARS).describe("What you did, in a few sentences."),
     evidence_json: z.string().optional().describe("A JSON array of { type, content }, such as logs."),
     idempotency_key: idempotencyKey,
   }),

@@ -3,6 +3,7 @@ import { requireRunning } from "../../src/core/decide/guards.js";
 import { LedgerError } from "../../src/core/errors.js";
 import { named } from "../../src/core/race.js";
 import type { Step, StepStatus } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { verdictView } from "../views.js";
@@ -16,8 +17,8 @@ export const runStartStep = defineTool({
   description:
     "Start (or go on with) a step you own. Work only in the workspace folder it names, then call run_propose_step_result.",
   input: closed({
-    run_id: z.string().min(1),
-    step_id: z.string().min(1),
+    run_id: someText,
+    step_id: someText,
     idempotency_key: idempotencyKey,
   }),
   output: z.object({

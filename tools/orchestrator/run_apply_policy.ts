@@ -6,6 +6,7 @@ import { type PolicyAction, PolicyActionType } from "../../src/core/events.js";
 import * as limit from "../../src/core/limits.js";
 import { readSteps, readValidator } from "../../src/core/plan.js";
 import { findStep, type Run } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import type { StepSpec } from "../../src/core/spec.js";
 import { closed } from "../../src/core/wire.js";
 import type { Ledger } from "../../src/ledger/ledger.js";
@@ -14,11 +15,11 @@ import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
 
 export const PolicyAnswer = closed({
-  run_id: z.string().min(1),
-  step_id: z.string().min(1),
+  run_id: someText,
+  step_id: someText,
   action: PolicyActionType,
   reason: z.string().trim().min(1).max(limit.REASON_CHARS),
-  new_agent: z.string().min(1).optional().describe("Of change_agent: who is to work on it."),
+  new_agent: someText.optional().describe("Of change_agent: who is to work on it."),
   new_steps_json: z
     .string()
     .max(limit.PLAN_TEXT_CHARS)

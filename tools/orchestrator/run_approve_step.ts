@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
 import { findStep } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { settled } from "../settled.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
@@ -14,8 +15,8 @@ export const runApproveStep = defineTool({
   description:
     "Approve (or with reject: true, reject) a step whose validator is orchestrator_approval and which waits for it.",
   input: closed({
-    run_id: z.string().min(1),
-    step_id: z.string().min(1),
+    run_id: someText,
+    step_id: someText,
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
     reject: z.boolean().optional().describe("true: it is not good enough."),
     proposal_seq: z

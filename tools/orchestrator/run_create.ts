@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { createRun } from "../create-run.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
@@ -13,7 +14,7 @@ export const runCreate = defineTool({
   description:
     "Create a run from a planner's JSON plan. All defects of the plan come back at once; mend them and call again.",
   input: closed({
-    plan_json: z.string().min(1).max(limit.PLAN_TEXT_CHARS).describe("The plan as JSON text."),
+    plan_json: someText.max(limit.PLAN_TEXT_CHARS).describe("The plan as JSON text."),
     session_key: z
       .string()
       .min(1)

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
@@ -12,7 +13,7 @@ export const runPause = defineTool({
   description:
     "Pause a run: nothing new starts until run_resume; what an agent is doing may still be proposed.",
   input: closed({
-    run_id: z.string().min(1),
+    run_id: someText,
     reason: z.string().trim().min(1).max(limit.REASON_CHARS).optional(),
     idempotency_key: idempotencyKey,
   }),

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as limit from "../../src/core/limits.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 import { standing } from "../views.js";
@@ -12,7 +13,7 @@ export const runResume = defineTool({
   description:
     "Resume a paused run of this session. Refused when it has been paused for longer than staleTtl.",
   input: closed({
-    run_id: z.string().min(1),
+    run_id: someText,
     reason: z.string().trim().max(limit.REASON_CHARS).optional(),
     idempotency_key: idempotencyKey,
   }),

@@ -8,6 +8,7 @@ import {
   isReady,
   type Step,
 } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool } from "../tool.js";
 import { STEPS_IN_ANSWERS, stepViews, waitingOf } from "../views.js";
@@ -21,7 +22,7 @@ export const runActive = defineTool({
   readOnly: true,
   description:
     "Every step that is being worked on, is being verified, could start now, or waits for an answer.",
-  input: closed({ run_id: z.string().min(1) }),
+  input: closed({ run_id: someText }),
   output: z.object({
     run_id: z.string(),
     active: Steps,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { requireSession } from "../../src/core/decide/guards.js";
 import * as limit from "../../src/core/limits.js";
 import type { Run } from "../../src/core/run.js";
+import { someText } from "../../src/core/shapes.js";
 import { closed } from "../../src/core/wire.js";
 import { defineTool, idempotencyKey, keyed } from "../tool.js";
 
@@ -12,7 +13,7 @@ export const runNote = defineTool({
   readOnly: false,
   description: "Read a scratchpad note of a run, or write it when value is given.",
   input: closed({
-    run_id: z.string().min(1),
+    run_id: someText,
     key: z.string().trim().min(1).max(limit.NOTE_KEY_CHARS),
     value: z
       .string()

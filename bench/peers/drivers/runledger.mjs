@@ -1,7 +1,7 @@
 // A run of one step, whose agent does the effects: guarded, so each is on the disk before and after it happens.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openRunLedger } from "../../../dist/library/index.js";
+import { openRunLedger } from "../../../dist/library/kept.js";
 
 const guarded = { class: "guarded", onAmbiguous: "rerun" };
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { naturalInt, positiveInt } from "../shapes.js";
 
 /** Why, in one word that programs can branch on. */
 export const GateReason = z.enum([
@@ -42,13 +43,13 @@ export const PolicyDecision = z.strictObject({
   /** One sentence for people and models; it names rules and places, never what a payload says. */
   detail: z.string(),
   /** People who must say yes; 0 unless pending. */
-  approvalsNeeded: z.int().min(0),
+  approvalsNeeded: naturalInt,
   /** How long a pending intent waits. */
-  expiresAfterMs: z.int().min(1),
+  expiresAfterMs: positiveInt,
   /** `auto_approve_if_low_risk` stands here only where silence does approve: the risk is low, and no rule named the intent. */
   onNoResponse: OnNoResponse,
   /** Whoever may approve is reminded after so long; null: never. */
-  remindAfterMs: z.int().min(1).nullable(),
+  remindAfterMs: positiveInt.nullable(),
   risk: RiskLevel,
 });
 export type PolicyDecision = Readonly<z.infer<typeof PolicyDecision>>;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { digestOf } from "../canonical.js";
 import { type Flaw, flawsOf, isRecord } from "../defects.js";
+import { naturalInt, positiveInt } from "../shapes.js";
 import { closed, ID, ID_WORDS } from "../wire.js";
 import { OnNoResponse } from "./decision.js";
 import { patternProblem } from "./pattern.js";
@@ -25,9 +26,9 @@ const Word = z
   .max(WORD_CHARS)
   .regex(/^\S(?:.*\S)?$/su, "text without blanks around it");
 const Words = z.array(Word).max(ENTRIES_MAX);
-const Count = z.int().min(0);
+const Count = naturalInt;
 const Usd = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
-const Minutes = z.int().min(1).max(EXPIRY_MAX_MINUTES);
+const Minutes = positiveInt.max(EXPIRY_MAX_MINUTES);
 
 /** A check of the text that a schema cannot do alone. */
 const judged = (problem: (text: string) => string | undefined) =>

@@ -55,19 +55,17 @@ const coverageOf = async (
 const filesOf = (covered: readonly Covered[]): readonly string[] =>
   covered.map(({ url }) => fileURLToPath(url));
 
-/** Packages of which code is loaded: those that stay outside by their path, those in chunks by the bundler's marks. */
-const packagesOf = async (files: readonly string[]): Promise<readonly string[]> => {
-  const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
-  return [...new Set([...files, ...texts].flatMap(packagesIn))].sort();
-};
-
 /** Packages of which code ran: in the script each module is a function that has the path of its source for a name. */
-const packagesRun = async (...argv: readonly string[]): Promise<readonly string[]> => {
-  const covered = await coverageOf((env) => typeBundled(desk, argv, env));
-  expect(filesOf(covered).some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+const packagesRun = (covered: readonly Covered[]): readonly string[] => {
   const run = covered.flatMap(({ functions }) => functions).filter(({ ranges }) => ranges[0]?.count !== 0);
   const names = run.map(({ functionName }) => functionName);
   return [...new Set([...filesOf(covered), ...names].flatMap(packagesIn))].sort();
+};
+
+const packagesOfCommand = async (...argv: readonly string[]): Promise<readonly string[]> => {
+  const covered = await coverageOf((env) => typeBundled(desk, argv, env));
+  expect(filesOf(covered).some((file) => file.endsWith("dist/cli/main.js"))).toBe(true);
+  return packagesRun(covered);
 };
 
 const packagesIn = (text: string): readonly string[] =>
@@ -97,12 +95,12 @@ describe("the bundled command line", () => {
     [["--help"], ["commander"]],
     [["run", "--help"], ["commander"]],
   ])("answers %j without the store, the schemas or git", async (argv, packages) => {
-    expect(await packagesRun(...argv)).toEqual(packages);
+    expect(await packagesOfCommand(...argv)).toEqual(packages);
   });
 
   it("reads a ledger without what only a run needs", async () => {
     await desk.type("init");
-    const loaded = await packagesRun("list");
+    const loaded = await packagesOfCommand("list");
     expect(loaded).toContain("better-sqlite3");
     expect(loaded).toContain("zod");
     for (const late of [
@@ -214,13 +212,48 @@ describe("the bundled library", () => {
   };
 
   it("opens a ledger without what only work needs, from few files", async () => {
-    const files = filesOf(await coverageOf((env) => hosted("await (await openRunLedger()).close();", env)));
-    const loaded = await packagesOf(files);
+    const covered = await coverageOf((env) => hosted(OPENS, env));
+    const loaded = packagesRun(covered);
     for (const late of ["execa", "simple-git", "picomatch", "croner", "ink", "react", "commander"])
       expect(loaded).not.toContain(late);
-    const outside = [...new Set(files.flatMap(packagesIn))];
+    const outside = [...new Set(filesOf(covered).flatMap(packagesIn))];
     expect(outside.filter((name) => !NATIVE.includes(name))).toEqual([]);
     expect(outside).toContain("better-sqlite3");
+    // One script, and what starts it.
+    expect(filesOf(covered).filter((file) => file.includes("/dist/"))).toHaveLength(2);
+  });
+
+  it("has one set of names for Node, and as modules for bundlers", async () => {
+    const [here, bundlers] = await Promise.all(
+      [built.library, join(built.library, "../index.js")].map((file) => import(pathToFileURL(file).href)),
+    );
+    expect(Object.keys(here)).toEqual(Object.keys(bundlers));
+    expect(Object.keys(here).length).toBeGreaterThan(100);
+  });
+
+  it("is at home where a test runner has made a realm of its own", async () => {
+    const told = await hosted(
+      `import { readFileSync } from "node:fs";
+      import { createContext, SourceTextModule, SyntheticModule } from "node:vm";
+      const context = createContext({ process, performance, URL, Buffer, TextEncoder, TextDecoder, AbortController });
+      const link = async (name) => {
+        const real = await import(name);
+        return new SyntheticModule(Object.keys(real), function () {
+          for (const [key, value] of Object.entries(real)) this.setExport(key, value);
+        }, { context });
+      };
+      const url = ${JSON.stringify(pathToFileURL(built.library).href)};
+      const initializeImportMeta = (meta) => { meta.url = url; };
+      const text = readFileSync(new URL(url), "utf8");
+      const library = new SourceTextModule(text, { context, initializeImportMeta });
+      await library.link(link);
+      await library.evaluate();
+      context.library = library.namespace;
+      const { runInContext } = await import("node:vm");
+      console.log(runInContext("library.budgetKinds instanceof Array", context));`,
+      { NODE_OPTIONS: "--experimental-vm-modules --no-warnings" },
+    );
+    expect(told).toMatchObject({ code: 0, out: "true\n" });
   });
 
   it("gives a host schemas that its own zod takes for its own", async () => {
@@ -240,6 +273,8 @@ describe("the bundled library", () => {
     expect(told).toMatchObject({ code: 0, out: "true\n" });
   });
 });
+
+const OPENS = "await (await openRunLedger()).close();";
 
 /** Workspaces need git from the start. */
 const SHARED_FOLDER = { RUNLEDGER_SET_runLedger__workspaceIsolation: "false" };
