@@ -203,14 +203,15 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
   const keeping = { ledger, project, logFolder, archive, now, checkpoints: checkpoints.kept };
   const tidying = openTidying({ ...keeping, receipts: receipting.kept }, pev, settings);
   const drive: RunLedger["drive"] = async (runId, signal = new AbortController().signal) => {
-    await tidying.cleanUpOnce();
+    await tidying.reclaimOnce();
     const run = await ledger.load(runId);
     await requireAgents(run, startedAgents(settings.agents), project);
     requireSameAgents(run, ledger.rules);
-    const { checkpointing } = checkpoints;
     const orchestrator = leading(settings, { host, environment: env, redactor });
-    const leader = { orchestrator, checkpointing, ...drivingAs(settings) };
-    return (await executor()).driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
+    const leader = { orchestrator, checkpointing: checkpoints.checkpointing, ...drivingAs(settings) };
+    const { driveRun } = await executor();
+    const driving = driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
+    return driving.finally(tidying.tidyOnce);
   };
   return {
     projectDir,

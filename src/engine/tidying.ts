@@ -17,24 +17,33 @@ type Limits = {
 
 export type Tidying = {
   readonly keeping: Keeping;
-  /** Before the first run is driven here: what a crash left goes, what could not be read is tried again, old runs go. */
-  readonly cleanUpOnce: () => Promise<void>;
-  readonly ofWorkers: Pick<WorkerOptions, "reclaim" | "tidy" | "tidyEveryMs">;
+  /** Before the first run is driven here: what a crash left goes, what could not be read is tried again. */
+  readonly reclaimOnce: () => Promise<void>;
+  /** Behind it, since nobody who takes a run over should wait for it: what ended unsigned is signed for, old runs go. */
+  readonly tidyOnce: () => Promise<void>;
+  readonly ofWorkers: Pick<WorkerOptions, "reclaim" | "tidyOnce" | "tidy" | "tidyEveryMs">;
 };
 
 export const openTidying = (parts: Parts, pev: Pev, { runLedger, retention }: Limits): Tidying => {
   const { everyMs, ...limits } = retention;
   // Zero in the settings: all stay. Only who says it to `prune` keeps none.
   const keeping = onDemand({ ...parts, retention: { ...limits, keep: runLedger.maxRunHistory || null } });
-  const cleanUpOnce = once(async () => {
+  const reclaimOnce = once(async () => {
     await pev.reclaim();
     await readSetAside(parts.ledger);
+  });
+  const tidyOnce = once(async () => {
     await signQuietly(parts.receipts);
     // Who waits for a run does not wait for the whole journal to be read.
     await pruneQuietly(keeping, { leaveBlobs: true });
   });
   const tidy = (signal: AbortSignal) => pruneQuietly(keeping, { signal });
-  return { keeping, cleanUpOnce, ofWorkers: { reclaim: cleanUpOnce, tidy, tidyEveryMs: everyMs } };
+  return {
+    keeping,
+    reclaimOnce,
+    tidyOnce,
+    ofWorkers: { reclaim: reclaimOnce, tidyOnce, tidy, tidyEveryMs: everyMs },
+  };
 };
 
 /** A full disk for archives is no reason not to work. */

@@ -10,7 +10,7 @@ import { processIdentity, procStat } from "../ledger/owner.js";
 import { bubblewrapArgv, environmentOptions, OPTIONS_FD, STATUS_FD } from "./isolation/bubblewrap.js";
 import type { Confinement, Sandbox } from "./isolation/isolation.js";
 import { endOfSandboxed, missedBehindShell, readStatus, type SandboxStatus } from "./isolation/status.js";
-import { openWayOut, type WayOut } from "./network/way-out.js";
+import type { WayOut } from "./network/way-out.js";
 import type { Places } from "./places.js";
 import { HeadBytes, OutputLog } from "./process-output.js";
 import { killSurvivors, MARKER, signalGroup } from "./process-sweep.js";
@@ -123,7 +123,9 @@ const requireFolder = async (cwd: string): Promise<void> => {
 /** Whom the settings let out of its sandbox, to some hosts. */
 const wayOutOf = async ({ confinement }: ProcessCall): Promise<WayOut | null> => {
   const rules = confinement?.sandbox?.network ?? [];
-  return rules.length === 0 ? null : openWayOut(rules);
+  if (rules.length === 0) return null;
+  const { openWayOut } = await import("./network/way-out.js");
+  return openWayOut(rules);
 };
 
 /** What stands around one process. */

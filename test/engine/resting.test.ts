@@ -30,6 +30,7 @@ it("A worker forgets runs that it left alone and others have ended since, howeve
     ledger: crowded,
     drive: async (runId) => ({ run: { ...run, runId }, end: "idle" }),
     reclaim: async () => undefined,
+    tidyOnce: async () => undefined,
     tidy: async () => undefined,
     tidyEveryMs: 3_600_000,
     openSchedules: async () => ({ fire: async () => undefined, nextMs: () => null }),

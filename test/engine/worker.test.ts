@@ -63,6 +63,7 @@ const taking = (app: Pick<RunLedger, "ledger">, over: Partial<Parameters<typeof 
       return { run: await app.ledger.load(runId), end: "no_agent" };
     },
     reclaim: async () => undefined,
+    tidyOnce: async () => undefined,
     tidy: async () => undefined,
     tidyEveryMs: 3_600_000,
     openSchedules: async () => ({ fire: async () => undefined, nextMs: () => null }),

@@ -700,7 +700,7 @@ const consumers: Readonly<Record<string, () => Promise<void>>> = {
     expect(run.steps[0]?.state).toMatchObject({ verdict: { outcome: "failed", reason: "timed_out" } });
   },
   "runLedger.maxRunHistory": async () => {
-    const app = await project("runLedger: { maxRunHistory: 1 }\n", done);
+    const app = await project("runLedger: { maxRunHistory: 2 }\n", done);
     const [old, newer] = [await driven(app, commandPlan("true")), await driven(app, commandPlan("true"))];
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2 * 3_600_000 });
     const later = await shop?.open(done);

@@ -13,6 +13,8 @@ export type WorkerOptions = {
   readonly drive: (runId: string, signal: AbortSignal) => Promise<Driven>;
   /** Clears away what dead workers left: of runs that are over, nobody else comes across it. */
   readonly reclaim: () => Promise<unknown>;
+  /** Signs for what ended unsigned and archives, once, what was too old when it began; never throws. */
+  readonly tidyOnce: () => Promise<void>;
   /** Archives what has become too old or too much while it worked; never throws. */
   readonly tidy: (signal: AbortSignal) => Promise<void>;
   readonly tidyEveryMs: number;
@@ -46,7 +48,7 @@ const wakeMs = (run: Run): number => {
 
 // Drives whatever is runnable on this machine; any number of them share one ledger by its leases.
 export const createWorker = (options: WorkerOptions): Worker => {
-  const { ledger, drive, reclaim, tidy, tidyEveryMs, openSchedules, maxRuns, onTrouble } = options;
+  const { ledger, drive, reclaim, tidyOnce, tidy, tidyEveryMs, openSchedules, maxRuns, onTrouble } = options;
   const driving = new Map<string, Promise<void>>();
   const nowMs = (): number => Date.parse(ledger.now());
   const resting = restingRuns(ledger.store, nowMs);
@@ -114,15 +116,18 @@ export const createWorker = (options: WorkerOptions): Worker => {
       await reclaim();
       const schedules = await openSchedules(onTrouble);
       const tidying = everySoOften(tidy, tidyEveryMs);
+      let tidied: Promise<void> | undefined;
       try {
         while (!signal.aborted) {
           tidying.ifDue(signal);
           await schedules.fire();
           await tick();
           await pause(signal, await pauseMs(schedules));
+          // Not before: what is taken over first comes first.
+          tidied ??= tidyOnce();
         }
       } finally {
-        await Promise.all([...driving.values(), tidying.ended()]);
+        await Promise.all([...driving.values(), tidied, tidying.ended()]);
       }
     },
     drain: async (signal) => {
@@ -132,7 +137,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
       for (;;) {
         if (!signal.aborted) await schedules.fire();
         if (!signal.aborted) await tick();
-        if (driving.size === 0) return;
+        if (driving.size === 0) return tidyOnce();
         await Promise.race(driving.values());
       }
     },
