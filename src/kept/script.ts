@@ -52,8 +52,7 @@ export const startKept = <T>(url: URL, ...more: readonly unknown[]): Started<T> 
     from: script?.cachedDataRejected === false ? found?.life : undefined,
     ledgerOpened,
     keep: (life) => {
-      if (script === undefined || !kept(files[life], script)) return;
-      if (life === "usual") rmSync(files.brief, { force: true });
+      if (script !== undefined) keep(script, files[life], life === "usual" ? [files.brief] : []);
     },
   };
 };
@@ -96,13 +95,13 @@ const keptIn = (file: string): Buffer | undefined => {
 };
 
 /** Whole or not at all. Where we may not write beside the program, each process compiles it again. */
-const kept = (file: string, script: Script): boolean => {
+const keep = (script: Script, file: string, replaced: readonly string[]): void => {
   const draft = `${file}.${process.pid}.${randomUUID()}`;
   let opened: number;
   try {
     opened = openSync(draft, "wx", 0o644);
   } catch {
-    return false;
+    return;
   }
   try {
     const code = script.createCachedData();
@@ -110,11 +109,10 @@ const kept = (file: string, script: Script): boolean => {
     checksum.writeUInt32LE(crc32(code));
     writeFileSync(opened, Buffer.concat([code, checksum]));
     renameSync(draft, file);
+    for (const former of replaced) rmSync(former, { force: true });
     removeLeft(dirname(file));
-    return true;
   } catch {
     rmSync(draft, { force: true });
-    return false;
   } finally {
     closeSync(opened);
   }
