@@ -211,7 +211,7 @@ export const openRunLedger = async (options: OpenOptions = {}): Promise<RunLedge
     const leader = { orchestrator, checkpointing: checkpoints.checkpointing, ...drivingAs(settings) };
     const { driveRun } = await executor();
     const driving = driveRun({ ledger, pev, engine, agents, tokenOf, ...leader }, runId, signal);
-    return driving.finally(tidying.tidyOnce);
+    return driving.finally(() => tidying.tidyOnce(signal));
   };
   return {
     projectDir,

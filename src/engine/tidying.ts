@@ -19,8 +19,11 @@ export type Tidying = {
   readonly keeping: Keeping;
   /** Before the first run is driven here: what a crash left goes, what could not be read is tried again. */
   readonly reclaimOnce: () => Promise<void>;
-  /** Behind it, since nobody who takes a run over should wait for it: what ended unsigned is signed for, old runs go. */
-  readonly tidyOnce: () => Promise<void>;
+  /**
+   * Behind it, since nobody who takes a run over should wait for it: what ended unsigned is signed for, old runs go. Whoever is told to
+   * stop leaves both for another time.
+   */
+  readonly tidyOnce: WorkerOptions["tidyOnce"];
   readonly ofWorkers: Pick<WorkerOptions, "reclaim" | "tidyOnce" | "tidy" | "tidyEveryMs">;
 };
 
@@ -32,11 +35,12 @@ export const openTidying = (parts: Parts, pev: Pev, { runLedger, retention }: Li
     await pev.reclaim();
     await readSetAside(parts.ledger);
   });
-  const tidyOnce = once(async () => {
+  const tidied = once(async () => {
     await signQuietly(parts.receipts);
     // Who waits for a run does not wait for the whole journal to be read.
     await pruneQuietly(keeping, { leaveBlobs: true });
   });
+  const tidyOnce = async ({ aborted }: AbortSignal): Promise<void> => (aborted ? undefined : tidied());
   const tidy = (signal: AbortSignal) => pruneQuietly(keeping, { signal });
   return {
     keeping,

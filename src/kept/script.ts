@@ -94,27 +94,32 @@ const keptIn = (file: string): Buffer | undefined => {
   }
 };
 
-/** Whole or not at all. Where we may not write beside the program, each process compiles it again. */
+/** Whole or not at all. Where we may not write beside the program, each process compiles it again; a host never hears of it. */
 const keep = (script: Script, file: string, replaced: readonly string[]): void => {
   const draft = `${file}.${process.pid}.${randomUUID()}`;
-  let opened: number;
   try {
-    opened = openSync(draft, "wx", 0o644);
-  } catch {
-    return;
-  }
-  try {
-    const code = script.createCachedData();
-    const checksum = Buffer.alloc(CHECKSUM_BYTES);
-    checksum.writeUInt32LE(crc32(code));
-    writeFileSync(opened, Buffer.concat([code, checksum]));
+    const opened = openSync(draft, "wx", 0o644);
+    try {
+      const code = script.createCachedData();
+      const checksum = Buffer.alloc(CHECKSUM_BYTES);
+      checksum.writeUInt32LE(crc32(code));
+      writeFileSync(opened, Buffer.concat([code, checksum]));
+    } finally {
+      closeSync(opened);
+    }
     renameSync(draft, file);
     for (const former of replaced) rmSync(former, { force: true });
     removeLeft(dirname(file));
   } catch {
+    discarded(draft);
+  }
+};
+
+const discarded = (draft: string): void => {
+  try {
     rmSync(draft, { force: true });
-  } finally {
-    closeSync(opened);
+  } catch {
+    // The next one that is written takes it along.
   }
 };
 

@@ -113,6 +113,17 @@ describe("By age", () => {
     ]);
   });
 
+  test("who drives a run archives behind it, and not when told to stop", async () => {
+    const app = await opened("retention: { completedFor: 2d, failedFor: 2d }\n");
+    const old = await cancelled(app);
+    daysLater(3);
+    const [halted, next] = [await created(app), await created(app)];
+    await app.drive(halted, AbortSignal.abort());
+    await expect(app.ledger.load(old)).resolves.toMatchObject({ runId: old });
+    await app.drive(next);
+    await expect(app.ledger.load(old)).rejects.toMatchObject({ code: "run_not_found" });
+  });
+
   test("its end is between two runs when it is told to stop", async () => {
     const app = await opened();
     const [old, newer] = [await cancelled(app), await cancelled(app)];

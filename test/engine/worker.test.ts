@@ -151,6 +151,28 @@ describe("a worker", () => {
     expect(times).toBe(3);
   });
 
+  it("tidies once, behind what it takes over", async () => {
+    const shop = await sample();
+    const app = await shop.open();
+    const runId = await began(app, oneStep());
+    const ended = new AbortController();
+    const seen: string[] = [];
+    const drive = async (driven: string) => {
+      seen.push(driven);
+      return { run: await app.ledger.load(driven), end: "no_agent" } as const;
+    };
+    const tidyOnce = async ({ aborted }: AbortSignal): Promise<void> => {
+      seen.push(`tidied, told to stop: ${aborted}`);
+      ended.abort();
+    };
+    const { worker } = taking(app, { drive, tidyOnce });
+    await worker.run(ended.signal);
+    expect(seen).toEqual([runId, "tidied, told to stop: false"]);
+    seen.length = 0;
+    await taking(app, { drive, tidyOnce }).worker.drain(new AbortController().signal);
+    expect(seen).toEqual([runId, "tidied, told to stop: false"]);
+  });
+
   it("leaves it alone no longer when the clock is put back meanwhile", async () => {
     const shop = await sample();
     let ms = Date.parse("2026-03-02T00:00:00.000Z");

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { buildPackage } from "../helpers/built.js";
 import { type Desk, openDesk, shop } from "../helpers/cli.js";
+import { flipped } from "../helpers/turns.js";
 
 let built: ReturnType<typeof buildPackage>;
 let desk: Desk;
@@ -88,10 +89,7 @@ it("that lives on leaves more, in the place of what a brief life left", async ()
 it("never runs what changed by a single byte, and makes it anew", async () => {
   await hosted(OPENS);
   const file = await onlyKept();
-  const bytes = await readFile(file);
-  const middle = bytes.length >> 1;
-  bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-  await writeFile(file, bytes);
+  await writeFile(file, flipped(await readFile(file)));
   const { ino } = await stat(file);
   expect(await hosted(OPENS)).toBe("true\n");
   expect((await stat(await onlyKept())).ino).not.toBe(ino);

@@ -13,8 +13,8 @@ export type WorkerOptions = {
   readonly drive: (runId: string, signal: AbortSignal) => Promise<Driven>;
   /** Clears away what dead workers left: of runs that are over, nobody else comes across it. */
   readonly reclaim: () => Promise<unknown>;
-  /** Signs for what ended unsigned and archives, once, what was too old when it began; never throws. */
-  readonly tidyOnce: () => Promise<void>;
+  /** Signs for what ended unsigned and archives what is too old, once, and not when it is told to stop; never throws. */
+  readonly tidyOnce: (signal: AbortSignal) => Promise<void>;
   /** Archives what has become too old or too much while it worked; never throws. */
   readonly tidy: (signal: AbortSignal) => Promise<void>;
   readonly tidyEveryMs: number;
@@ -124,7 +124,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
           await tick();
           await pause(signal, await pauseMs(schedules));
           // Not before: what is taken over first comes first.
-          tidied ??= tidyOnce();
+          tidied ??= tidyOnce(signal);
         }
       } finally {
         await Promise.all([...driving.values(), tidied, tidying.ended()]);
@@ -137,7 +137,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
       for (;;) {
         if (!signal.aborted) await schedules.fire();
         if (!signal.aborted) await tick();
-        if (driving.size === 0) return tidyOnce();
+        if (driving.size === 0) return tidyOnce(signal);
         await Promise.race(driving.values());
       }
     },

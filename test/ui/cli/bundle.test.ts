@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage } from "../../helpers/built.js";
 import { type Desk, openDesk, planOf, shop, step, type Typed } from "../../helpers/cli.js";
+import { flipped } from "../../helpers/turns.js";
 
 let built: ReturnType<typeof buildPackage>;
 let desk: Desk;
@@ -162,10 +163,7 @@ describe("what V8 compiled of the command line", () => {
   it("is made anew when a single byte of it changed, and never run", async () => {
     const whole = await typeBundled(at, ["list"]);
     const file = await keptFile();
-    const bytes = await readFile(file);
-    const middle = bytes.length >> 1;
-    bytes[middle] = (bytes[middle] ?? 0) ^ 1;
-    await writeFile(file, bytes);
+    await writeFile(file, flipped(await readFile(file)));
     const { ino } = await stat(file);
     expect(await typeBundled(at, ["list"])).toEqual(whole);
     expect((await stat(await keptFile())).ino).not.toBe(ino);
